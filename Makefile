@@ -1,0 +1,50 @@
+# Everything here does its own set-up: Python 3.11 or newer, pip and make are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help install up test check format bench lock sample clean
+
+help:            ## this list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED)  ## the virtual environment .venv with everything, from the lock
+
+# Without ensurepip, which Debian packs apart: the pip that is there installs into the new environment.
+$(INSTALLED): requirements.lock pyproject.toml client/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Scoreline needs Python 3.11 or newer, this is %d.%d: try make PYTHON=python3.11" % sys.version_info[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
+	@echo "installing into .venv, about a minute the first time"
+	@$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes --only-binary=:all: -r requirements.lock
+	@$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --no-build-isolation -e . -e ./client
+	@touch $@
+
+up: install      ## the whole service on this machine, in the foreground
+	@exec $(BIN)/scoreline up $(ARGS)
+
+test: install    ## every test, on real servers that the run starts itself
+	$(BIN)/pytest $(ARGS)
+
+check: install   ## lint, format, types, imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## what check would have you change, changed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install   ## speed beside a textbook pipeline, written to benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.run $(ARGS)
+
+sample: install  ## data/housing_sample.csv anew; the bytes are always the same
+	$(BIN)/python -m data.housing_sample
+
+lock: install    ## requirements.lock anew from the two pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-package scoreline \
+		--custom-compile-command 'make lock' -o requirements.lock pyproject.toml client/pyproject.toml
+
+clean:           ## removes what make made; the state of a service in .scoreline stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
