@@ -28,16 +28,24 @@ class Settings(BaseSettings):
     database_url: Annotated[str, AfterValidator(with_driver)] = Field(
         "postgresql://scoreline@127.0.0.1:5432/scoreline", description="the PostgreSQL database, version 15 or newer"
     )
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="the Redis or Valkey server that carries hints and wake-ups")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="the Redis or Valkey server that carries hints and wake-ups"
+    )
     models_url: str = Field("models", description="the folder that holds the trained artefacts")
-    slice_records: int = Field(10_000, ge=1, le=100_000, description="records in a slice at the most; each version has its own, smaller or equal")
+    slice_records: int = Field(
+        10_000,
+        ge=1,
+        le=100_000,
+        description="records in a slice at the most; each version has its own, smaller or equal",
+    )
     lease_seconds: float = Field(10, gt=0, description="how long a worker may hold a slice without a sign of life")
     max_attempts: int = Field(3, ge=1, description="how often the model may fail on a slice before its records fail")
-    relay_seconds: float = Field(1, gt=0, description="how often each worker looks for lost hints and dead workers, and says that it is alive")
+    relay_seconds: float = Field(
+        1, gt=0, description="how often each worker looks for lost hints and dead workers, and says that it is alive"
+    )
     predict_bytes: int = Field(1 << 20, ge=1, description="the largest body of a request for one record")
     wait_seconds: float = Field(60, gt=0, description="the longest that a request may wait for its job")
-    database_pool: int = Field(8, ge=1, description="database connections of one API process")
-    worker_database_pool: int = Field(2, ge=1, description="database connections of one worker process")
+    database_pool: int = Field(8, ge=1, description="database connections of one process at the most")
     statement_seconds: float = Field(15, gt=0, description="when the database gives up on a statement")
     cors_origins: Annotated[tuple[str, ...], NoDecode, AfterValidator(words)] = Field(
         (), description="origins whose pages may call the API, separated by commas; none by default"

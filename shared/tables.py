@@ -163,12 +163,11 @@ class Job(Table):
         CheckConstraint("succeeded + failed + canceled + expired <= total", name="counters_within_total"),
         CheckConstraint(FINISHED_WHEN_OVER, name="finished_when_over"),
         CheckConstraint(
-            "status IN ('pending', 'running') OR succeeded + failed + canceled + expired = total", name="settled_when_over"
+            "status IN ('pending', 'running') OR succeeded + failed + canceled + expired = total",
+            name="settled_when_over",
         ),
         CheckConstraint("status <> 'running' OR started_at IS NOT NULL", name="running_has_started"),
         Index("jobs_user_id_id_idx", "user_id", text("id DESC")),
-        Index("jobs_version_id_idx", "version_id"),
-        Index("jobs_unfinished_idx", "id", postgresql_where=text("finished_at IS NULL")),
     )
 
 
@@ -178,8 +177,8 @@ class Slice(Table):
     __tablename__ = "slices"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
-    user_id: Mapped[int]
-    version_id: Mapped[int]
+    user_id: Mapped[int] = mapped_column(BigInteger)
+    version_id: Mapped[int] = mapped_column(BigInteger)
     lane: Mapped[str]
     first: Mapped[int]
     size: Mapped[int]
@@ -206,7 +205,9 @@ class Slice(Table):
         CheckConstraint("least(attempt, failures, crashes) >= 0", name="counters_positive"),
         CheckConstraint(FINISHED_WHEN_OVER, name="finished_when_over"),
         CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="running_has_lease"),
-        CheckConstraint("status <> 'running' OR (started_at IS NOT NULL AND worker IS NOT NULL)", name="running_has_worker"),
+        CheckConstraint(
+            "status <> 'running' OR (started_at IS NOT NULL AND worker IS NOT NULL)", name="running_has_worker"
+        ),
         CheckConstraint("status <> 'succeeded' OR outputs IS NOT NULL", name="succeeded_has_outputs"),
         # Each holds only what is live, so that claim and relay cost the same over any history.
         Index("slices_single_idx", "id", postgresql_where=text("status = 'pending' AND lane = 'single'")),

@@ -1,0 +1,297 @@
+"""The life of a job and of its slices. Every change of status is one guarded statement here, and nowhere else.
+
+            claim (attempt + 1)      finish
+ pending ----------> running -------------------> succeeded    at least one record has an output
+   ^  ^  \             | |                    \-> failed       none has: every record has its error
+   |  |   \ expire     | |
+   |  |    `-----------|-|----------------------> expired      it did not start in time
+   |  |                | |
+   |  `--- give_back --' |                                     orderly stop: nothing is counted
+   |  `--- postpone -----'                                     the attempt as a whole failed: failures + 1, backoff
+   `------ rescue                                              the lease is over, the worker dead: crashes + 1
+
+The attempt of a claim is its fencing token: it only grows, and who no longer holds it changes nothing.
+Locks are taken in one order: slices by id, then the job.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, bindparam, text
+from sqlalchemy.orm import Session
+
+from shared.db import to_json
+from shared.tables import Lane
+
+CLAIM_SINGLES = 256
+BACKOFF_SECONDS = 1.0
+LONGEST_BACKOFF_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """One record, valid and ready to be stored."""
+
+    id: UUID
+    user_id: int
+    version_id: int
+    inputs: list[list[Any]]
+    metadata: dict[str, str]
+    expires_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A slice that is this worker's for as long as it holds the attempt."""
+
+    id: int
+    job_id: UUID
+    version_id: int
+    attempt: int
+    failures: int
+    crashes: int
+    size: int
+    inputs: list[list[Any]]
+    errors: list[dict[str, Any]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a claimed slice: an output for each record, or null and an error at its offset."""
+
+    id: int
+    attempt: int
+    outputs: list[list[Any] | None]
+    errors: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A job whose counters moved."""
+
+    id: UUID
+    finished: bool
+
+
+def new_id() -> UUID:
+    """A uuid of version 7: later ones sort later, so that a user's newest jobs lie together."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10))
+    return UUID(int=milliseconds << 80 | 7 << 76 | (random >> 68 & 0xFFF) << 64 | 2 << 62 | random & (1 << 62) - 1)
+
+
+# One parameter of JSON instead of one for each column of each row: a tenth of the time of an insert of 16 rows.
+ACCEPT = text("""
+WITH new AS (
+    SELECT * FROM json_to_recordset(:new) AS row (
+        id uuid, user_id bigint, version_id bigint, inputs json, metadata jsonb, expires_in float8)
+), job AS (
+    INSERT INTO jobs (id, user_id, version_id, lane, metadata, total, expires_at)
+    SELECT id, user_id, version_id, 'single', metadata, 1, clock_timestamp() + expires_in * interval '1 second' FROM new
+    RETURNING id, created_at, expires_at
+), slice AS (
+    INSERT INTO slices (job_id, user_id, version_id, lane, first, size, inputs, expires_at)
+    SELECT id, user_id, version_id, 'single', 0, 1, inputs, clock_timestamp() + expires_in * interval '1 second' FROM new
+)
+SELECT id, created_at FROM job
+""")
+
+
+def accept(session: Session, new: Sequence[NewJob]) -> dict[UUID, Any]:
+    """Stores jobs of one record each; when the transaction is durable, they are promised. When each was created."""
+    rows = session.execute(ACCEPT, {"new": to_json([asdict(job) for job in new])})
+    return {row.id: row.created_at for row in rows}
+
+
+CLAIMABLE = """
+status = 'pending' AND available_at <= clock_timestamp() AND (expires_at IS NULL OR expires_at > clock_timestamp())
+"""
+
+TAKE = """
+taken AS (
+    UPDATE slices SET status = 'running', attempt = attempt + 1, worker = :worker,
+        lease_until = clock_timestamp() + :lease * interval '1 second',
+        started_at = coalesce(started_at, clock_timestamp())
+    FROM mine WHERE slices.id = mine.id
+    RETURNING slices.id, job_id, version_id, attempt, failures, crashes, size, inputs, errors
+), touched AS (
+    UPDATE jobs SET status = 'running', started_at = coalesce(started_at, clock_timestamp()), revision = revision + 1
+    FROM taken WHERE jobs.id = taken.job_id AND jobs.status = 'pending'
+)
+SELECT * FROM taken ORDER BY id
+"""
+
+# All that wait for the version of the oldest; a slice that has killed a worker is taken alone.
+CLAIM_SINGLE = text(f"""
+WITH oldest AS (
+    SELECT id, version_id, crashes FROM slices WHERE lane = 'single' AND {CLAIMABLE}
+    ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+), mine AS (
+    SELECT id FROM slices
+    WHERE lane = 'single' AND {CLAIMABLE} AND version_id = (SELECT version_id FROM oldest)
+      AND (id = (SELECT id FROM oldest) OR (crashes = 0 AND (SELECT crashes FROM oldest) = 0))
+    ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
+), {TAKE}""").columns(inputs=JSON, errors=JSON)
+
+# One slice, of the user with the fewest running. The recursion steps from user to user in the index, so that a
+# million waiting slices of one user cost one look.
+CLAIM_BULK = text(f"""
+WITH RECURSIVE waiting AS (
+    (SELECT user_id FROM slices WHERE status = 'pending' AND lane = 'bulk' ORDER BY user_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT user_id FROM slices WHERE status = 'pending' AND lane = 'bulk' AND user_id > waiting.user_id
+            ORDER BY user_id LIMIT 1)
+    FROM waiting WHERE user_id IS NOT NULL
+), turns AS (
+    SELECT user_id FROM waiting WHERE user_id IS NOT NULL ORDER BY (
+        SELECT count(*) FROM slices WHERE status = 'running' AND lane = 'bulk' AND slices.user_id = waiting.user_id)
+), mine AS (
+    SELECT picked.id FROM turns CROSS JOIN LATERAL (
+        SELECT id FROM slices WHERE lane = 'bulk' AND user_id = turns.user_id AND {CLAIMABLE}
+        ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) AS picked
+    LIMIT 1
+), {TAKE}""").columns(inputs=JSON, errors=JSON)
+
+
+def claim(session: Session, lane: Lane, worker: str, lease_seconds: float, most: int = CLAIM_SINGLES) -> list[Claimed]:
+    """Takes what waits in this lane: many singles of one version, or one slice of bulk."""
+    terms: dict[str, Any] = {"worker": worker, "lease": lease_seconds}
+    if lane is Lane.SINGLE:
+        rows = session.execute(CLAIM_SINGLE, terms | {"most": most})
+    else:
+        rows = session.execute(CLAIM_BULK, terms)
+    return [Claimed(**row._mapping) for row in rows]
+
+
+RENEW = text("""
+UPDATE slices SET lease_until = clock_timestamp() + :lease * interval '1 second'
+FROM json_to_recordset(:held) AS held (id bigint, attempt int)
+WHERE slices.id = held.id AND slices.attempt = held.attempt AND slices.status = 'running'
+RETURNING slices.id
+""")
+
+
+def renew(session: Session, held: Iterable[Claimed], lease_seconds: float) -> set[int]:
+    """Holds the slices for another lease. The ids that are still held; work on any other is to be abandoned."""
+    return set(session.scalars(RENEW, {"held": tokens(held), "lease": lease_seconds}))
+
+
+# What the statements that settle records have in common: `counts` tells how many of which job, and counting the
+# last record closes the job.
+COUNT = """
+UPDATE jobs SET
+    succeeded = jobs.succeeded + counts.succeeded, failed = jobs.failed + counts.failed,
+    expired = jobs.expired + counts.expired, revision = revision + 1,
+    status = CASE WHEN jobs.total > settled.records + counts.records THEN jobs.status
+                  WHEN jobs.canceled > 0 THEN 'canceled'
+                  WHEN jobs.expired + counts.expired > 0 THEN 'expired'
+                  WHEN jobs.succeeded + counts.succeeded > 0 THEN 'succeeded'
+                  ELSE 'failed' END,
+    finished_at = CASE WHEN jobs.total = settled.records + counts.records THEN clock_timestamp() END
+FROM counts
+"""
+COUNT = COUNT.replace("settled.records", "(jobs.succeeded + jobs.failed + jobs.canceled + jobs.expired)")
+
+FINISH = text(f"""
+WITH done AS (
+    SELECT * FROM json_to_recordset(:done) AS row (id bigint, attempt int, outputs json, errors json, failed int)
+), settled AS (
+    UPDATE slices SET
+        status = CASE WHEN done.failed = slices.size THEN 'failed' ELSE 'succeeded' END,
+        outputs = done.outputs, errors = done.errors, finished_at = clock_timestamp(), lease_until = NULL
+    FROM done WHERE slices.id = done.id AND slices.attempt = done.attempt AND slices.status = 'running'
+    RETURNING slices.job_id, slices.size, done.failed
+), counts AS (
+    SELECT job_id, sum(size - failed) AS succeeded, sum(failed) AS failed, 0 AS expired, sum(size) AS records
+    FROM settled GROUP BY job_id
+)
+{COUNT} WHERE jobs.id = counts.job_id RETURNING jobs.id, jobs.finished_at IS NOT NULL AS finished
+""")
+
+
+def finish(session: Session, results: Iterable[Result]) -> list[Changed]:
+    """Writes outputs and errors of slices that are still held, and counts them. The jobs that changed."""
+    done = [
+        {
+            "id": result.id,
+            "attempt": result.attempt,
+            "outputs": result.outputs,
+            "errors": result.errors or None,
+            "failed": sum(output is None for output in result.outputs),
+        }
+        for result in results
+    ]
+    return [Changed(**row._mapping) for row in session.execute(FINISH, {"done": to_json(done)})]
+
+
+GIVE_BACK = text("""
+UPDATE slices SET status = 'pending', lease_until = NULL, worker = NULL, failures = failures + :failures,
+    available_at = clock_timestamp() + CASE WHEN :failures = 0 THEN interval '0'
+        ELSE random() * least(:longest, :backoff * 2 ^ failures) * interval '1 second' END
+FROM json_to_recordset(:held) AS held (id bigint, attempt int)
+WHERE slices.id = held.id AND slices.attempt = held.attempt AND slices.status = 'running'
+""").bindparams(backoff=BACKOFF_SECONDS, longest=LONGEST_BACKOFF_SECONDS)
+
+
+def give_back(session: Session, held: Iterable[Claimed]) -> None:
+    """Lets go of slices that were not scored, as in an orderly stop; nothing is held against them."""
+    session.execute(GIVE_BACK, {"held": tokens(held), "failures": 0})
+
+
+def postpone(session: Session, held: Iterable[Claimed]) -> None:
+    """Lets go of slices whose attempt failed as a whole; each comes back after a backoff with full jitter."""
+    session.execute(GIVE_BACK, {"held": tokens(held), "failures": 1})
+
+
+# The lease is looked at twice: the second time under the lock, when its worker may have renewed it.
+RESCUE = text("""
+WITH dead AS (
+    SELECT id FROM slices WHERE status = 'running' AND lease_until < clock_timestamp()
+    ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED
+)
+UPDATE slices SET status = 'pending', lease_until = NULL, worker = NULL, crashes = crashes + 1,
+    available_at = clock_timestamp()
+FROM dead WHERE slices.id = dead.id AND slices.status = 'running' AND slices.lease_until < clock_timestamp()
+""")
+
+
+def rescue(session: Session) -> int:
+    """Takes back what dead workers held. How many slices."""
+    return session.execute(RESCUE).rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+# One job at a time, so that two relays never hold each other's jobs.
+EXPIRE = text(f"""
+WITH late AS (
+    SELECT id FROM slices WHERE status = 'pending' AND expires_at <= clock_timestamp() AND job_id = (
+        SELECT job_id FROM slices WHERE status = 'pending' AND expires_at <= clock_timestamp() ORDER BY expires_at LIMIT 1)
+    ORDER BY id FOR UPDATE SKIP LOCKED
+), settled AS (
+    UPDATE slices SET status = 'expired', finished_at = clock_timestamp()
+    FROM late WHERE slices.id = late.id AND slices.status = 'pending'
+    RETURNING slices.job_id, slices.size
+), counts AS (
+    SELECT job_id, 0 AS succeeded, 0 AS failed, sum(size) AS expired, sum(size) AS records FROM settled GROUP BY job_id
+)
+{COUNT} WHERE jobs.id = counts.job_id RETURNING jobs.id, jobs.finished_at IS NOT NULL AS finished
+""")
+
+
+def expire(session: Session) -> list[Changed]:
+    """Ends the slices of one job that did not start in time; to be called until it changes nothing."""
+    return [Changed(**row._mapping) for row in session.execute(EXPIRE)]
+
+
+def tokens(held: Iterable[Claimed]) -> str:
+    return to_json([{"id": claimed.id, "attempt": claimed.attempt} for claimed in held])
+
+
+FINISHED = text("SELECT id FROM jobs WHERE id = ANY(:ids) AND finished_at IS NOT NULL").bindparams(bindparam("ids"))
+
+
+def finished_among(session: Session, ids: Sequence[UUID]) -> list[UUID]:
+    return list(session.scalars(FINISHED, {"ids": list(ids)}))

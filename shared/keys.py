@@ -1,0 +1,52 @@
+"""Users and the secrets that say who they are. A secret is shown once and kept as a hash."""
+
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+from hmac import compare_digest
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.tables import Key, User
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request."""
+
+    user_id: int
+    username: str
+    is_admin: bool
+
+
+def create_user(session: Session, email: str, username: str, *, is_admin: bool = False) -> User:
+    user = User(email=email.casefold(), username=username, is_admin=is_admin)
+    session.add(user)
+    session.flush()
+    return user
+
+
+def issue(session: Session, user_id: int, name: str) -> str:
+    """A new key of this user: the whole secret, which nobody can read again."""
+    prefix = "sk_" + secrets.token_hex(4)
+    secret = f"{prefix}_{secrets.token_urlsafe(32)}"
+    session.add(Key(user_id=user_id, name=name, prefix=prefix, secret_sha256=digest(secret)))
+    session.flush()
+    return secret
+
+
+def whose(session: Session, secret: str) -> Caller | None:
+    """The active user of a key that is not revoked."""
+    row = session.execute(
+        select(User.id, User.username, User.is_admin, Key.secret_sha256)
+        .join(Key, Key.user_id == User.id)
+        .where(Key.prefix == secret[:11], Key.revoked_at.is_(None), User.is_active)
+    ).first()
+    if row is None or not compare_digest(row.secret_sha256, digest(secret)):
+        return None
+    return Caller(row.id, row.username, row.is_admin)
+
+
+def digest(secret: str) -> str:
+    return sha256(secret.encode(errors="replace")).hexdigest()
