@@ -66,7 +66,7 @@ def is_away(error: DBAPIError) -> bool:
     code = getattr(error.orig, "pgcode", None)
     if code is None:
         return isinstance(error, OperationalError | InterfaceError)
-    return code.startswith(AWAY_CODES)
+    return str(code).startswith(AWAY_CODES)
 
 
 @contextmanager

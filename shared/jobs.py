@@ -1,4 +1,4 @@
-"""The life of a job and of its slices. Every change of status is one guarded statement here, and nowhere else.
+r"""The life of a job and of its slices. Every change of status is one guarded statement here, and nowhere else.
 
             claim (attempt + 1)      finish
  pending ----------> running -------------------> succeeded    at least one record has an output
@@ -95,7 +95,8 @@ WITH new AS (
     RETURNING id, created_at, expires_at
 ), slice AS (
     INSERT INTO slices (job_id, user_id, version_id, lane, first, size, inputs, expires_at)
-    SELECT id, user_id, version_id, 'single', 0, 1, inputs, clock_timestamp() + expires_in * interval '1 second' FROM new
+    SELECT id, user_id, version_id, 'single', 0, 1, inputs, clock_timestamp() + expires_in * interval '1 second'
+    FROM new
 )
 SELECT id, created_at FROM job
 """)
@@ -268,7 +269,8 @@ def rescue(session: Session) -> int:
 EXPIRE = text(f"""
 WITH late AS (
     SELECT id FROM slices WHERE status = 'pending' AND expires_at <= clock_timestamp() AND job_id = (
-        SELECT job_id FROM slices WHERE status = 'pending' AND expires_at <= clock_timestamp() ORDER BY expires_at LIMIT 1)
+        SELECT job_id FROM slices WHERE status = 'pending' AND expires_at <= clock_timestamp()
+        ORDER BY expires_at LIMIT 1)
     ORDER BY id FOR UPDATE SKIP LOCKED
 ), settled AS (
     UPDATE slices SET status = 'expired', finished_at = clock_timestamp()
@@ -295,3 +297,42 @@ FINISHED = text("SELECT id FROM jobs WHERE id = ANY(:ids) AND finished_at IS NOT
 
 def finished_among(session: Session, ids: Sequence[UUID]) -> list[UUID]:
     return list(session.scalars(FINISHED, {"ids": list(ids)}))
+
+
+WAITS = text(f"SELECT EXISTS (SELECT FROM slices WHERE lane = :lane AND {CLAIMABLE})")
+
+
+def waits(session: Session, lane: Lane) -> bool:
+    """Whether something could be claimed in this lane."""
+    return bool(session.scalar(WAITS, {"lane": lane}))
+
+
+# Workers that are alive take a hint at once, so what has waited for a second has lost its own.
+OVERDUE = text(f"""
+WITH late AS (
+    SELECT lane FROM slices
+    WHERE {CLAIMABLE} AND available_at < clock_timestamp() - interval '1 s' AND lane = :lane LIMIT (
+        SELECT greatest(sum(slots), 1) FROM workers WHERE seen_at > clock_timestamp() - interval '10 s')
+)
+SELECT count(*) FROM late
+""")
+
+
+def overdue(session: Session, lane: Lane) -> int:
+    """How many hints the lane can use: one for each slice that waits too long, up to one for each process there is."""
+    return session.scalar(OVERDUE, {"lane": lane}) or 0
+
+
+SEE_WORKER = text("""
+INSERT INTO workers (name, lanes, slots, records_per_second) VALUES (:name, :lanes, :slots, :pace)
+ON CONFLICT (name) DO UPDATE SET lanes = :lanes, slots = :slots, records_per_second = :pace, seen_at = clock_timestamp()
+""")
+
+
+def see_worker(session: Session, name: str, lanes: list[str], slots: int, records_per_second: float) -> None:
+    """A worker's sign of life."""
+    session.execute(SEE_WORKER, {"name": name, "lanes": lanes, "slots": slots, "pace": records_per_second})
+
+
+def forget_worker(session: Session, name: str) -> None:
+    session.execute(text("DELETE FROM workers WHERE name = :name"), {"name": name})

@@ -64,6 +64,15 @@ def signature_of(version_id: int, written: dict[str, Any]) -> Signature:
     return _signatures[version_id]
 
 
+def signatures(session: Session, versions: set[int]) -> dict[int, Signature]:
+    """The signatures of these versions, from memory as far as they are known."""
+    if missing := versions - _signatures.keys():
+        rows = session.execute(select(Version.id, Version.signature).where(Version.id.in_(missing)))
+        for version_id, written in rows:
+            signature_of(version_id, written)
+    return {version: _signatures[version] for version in versions}
+
+
 def resolve(session: Session, refs: Iterable[str]) -> dict[str, Served | ScorelineError]:
     """For each ref the version that it means now, or what is wrong with it; in one query."""
     found: dict[str, Served | ScorelineError] = {}

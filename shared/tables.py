@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -59,7 +59,7 @@ class Table(DeclarativeBase):
             "ck": "%(table_name)s_%(constraint_name)s",
         }
     )
-    type_annotation_map = {
+    type_annotation_map: ClassVar = {
         str: Text,
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB,
@@ -240,3 +240,7 @@ class Worker(Table):
     slots: Mapped[int]
     records_per_second: Mapped[float]
     seen_at: Mapped[datetime] = mapped_column(server_default=NOW)
+
+
+# The newest migration that this code needs; a test compares it with migrations/.
+REVISION = "0003"

@@ -17,8 +17,8 @@ SELECT
     users.username AS "user",
     versions.model,
     versions.number AS version,
-    CASE WHEN slices.status = 'succeeded' AND (values.output IS NULL OR json_typeof(values.output) = 'null') THEN 'failed'
-         ELSE slices.status END AS status,
+    CASE WHEN slices.status = 'succeeded' AND (values.output IS NULL OR json_typeof(values.output) = 'null')
+         THEN 'failed' ELSE slices.status END AS status,
     (SELECT json_object_agg(feature ->> 'name', value)
      FROM ROWS FROM (jsonb_array_elements(versions.signature -> 'inputs'), json_array_elements(values.input))
         AS pair (feature, value)) AS input,

@@ -1,0 +1,193 @@
+"""What clients get to see: the shapes of CONTRACT, and how rows become them."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, PlainSerializer
+
+from shared.lookup import JobRow, Outlook, PredictionRow
+from shared.registry import Ref
+from shared.tables import Version
+
+Values = dict[str, Any]
+
+
+def in_milliseconds(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Time = Annotated[datetime, PlainSerializer(in_milliseconds, return_type=str)]
+StatusName = Literal["pending", "running", "succeeded", "failed", "canceled", "expired"]
+
+
+class ModelName(BaseModel):
+    name: str
+    version: int
+
+
+class Records(BaseModel):
+    total: int
+    succeeded: int
+    failed: int
+
+
+class Problem(BaseModel):
+    code: str
+    detail: str
+
+
+class Urls(BaseModel):
+    self: str
+    results: str
+    errors: str
+    events: str
+    cancel: str
+    retry: str
+
+
+class Job(BaseModel):
+    """A job: 1..n predictions against one version. `input` and `output` are there for a job of one record."""
+
+    id: UUID
+    name: str | None
+    metadata: dict[str, str]
+    status: StatusName
+    model: ModelName
+    records: Records
+    progress: float
+    input: Values | None
+    output: Values | None
+    error: Problem | None
+    warnings: dict[str, Any]
+    ahead: int | None
+    eta_seconds: float | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    urls: Urls
+
+
+class JobPage(BaseModel):
+    items: list[Job]
+    next: str | None
+
+
+class Prediction(BaseModel):
+    """One scored record."""
+
+    id: str
+    job: UUID
+    record: int
+    model: ModelName
+    status: Literal["succeeded", "failed"]
+    input: Values | None
+    output: Values | None
+    error: Problem | None
+    created_at: Time
+    finished_at: Time | None
+
+
+class PredictionPage(BaseModel):
+    items: list[Prediction]
+    next: str | None
+
+
+class VersionAnswer(BaseModel):
+    """A version of a model, with the aliases that point at it now."""
+
+    ref: str
+    model: str
+    version: int
+    task: str
+    framework: str
+    aliases: list[str]
+    is_active: bool
+    failure: str | None
+    inputs: list[str]
+    outputs: list[str]
+    metrics: Values
+    training: Values
+    slice_records: int
+    sha256: str
+    created_at: Time
+
+
+class Versions(BaseModel):
+    items: list[VersionAnswer]
+
+
+def urls(job: UUID) -> Urls:
+    address = f"/jobs/{job}"
+    return Urls(
+        self=address,
+        **{name: f"{address}/{name}" for name in ("results", "errors", "events", "cancel", "retry")},
+    )
+
+
+def named(names: tuple[str, ...], values: list[Any] | None) -> Values | None:
+    return None if values is None else dict(zip(names, values, strict=True))
+
+
+def problem(written: Mapping[str, Any] | None) -> Problem | None:
+    return None if written is None else Problem(code=written["code"], detail=written["detail"])
+
+
+def job(row: JobRow, outlook: Outlook) -> Job:
+    single = row.total == 1 and row.signature is not None and row.inputs is not None
+    inputs, outputs = (row.inputs or [None])[0], (row.outputs or [None])[0]
+    return Job(
+        id=row.id,
+        name=row.name,
+        metadata=row.metadata,
+        status=row.status,
+        model=ModelName(name=row.model, version=row.version),
+        records=Records(total=row.total, succeeded=row.succeeded, failed=row.failed),
+        progress=round(row.settled / row.total, 4),
+        input=named(row.signature.names, inputs) if single and row.signature else None,
+        output=named(row.signature.outputs, outputs) if single and row.signature else None,
+        error=problem(row.error or next(iter(row.errors or ()), None)),
+        warnings=row.warnings,
+        ahead=outlook.ahead,
+        eta_seconds=outlook.eta_seconds,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        urls=urls(row.id),
+    )
+
+
+def prediction(row: PredictionRow) -> Prediction:
+    return Prediction(
+        id=f"{row.job_id}.{row.record}",
+        job=row.job_id,
+        record=row.record,
+        model=ModelName(name=row.model, version=row.version),
+        status=row.status,
+        input=named(row.signature.names, row.input),
+        output=named(row.signature.outputs, row.output),
+        error=problem(row.problem),
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )
+
+
+def version(row: Version, aliases: list[str]) -> VersionAnswer:
+    return VersionAnswer(
+        ref=str(Ref(row.model, row.number, None)),
+        model=row.model,
+        version=row.number,
+        task=row.task,
+        framework=row.framework,
+        aliases=aliases,
+        is_active=row.is_active,
+        failure=row.failure,
+        inputs=[feature["name"] for feature in row.signature["inputs"]],
+        outputs=row.signature["outputs"],
+        metrics=row.metrics,
+        training=row.training,
+        slice_records=row.slice_records,
+        sha256=row.sha256,
+        created_at=row.created_at,
+    )

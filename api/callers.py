@@ -1,0 +1,57 @@
+"""Who sends a request, by the key in its headers."""
+
+import asyncio
+import time
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from shared import keys
+from shared.db import transaction
+from shared.errors import Unauthorized
+from shared.keys import Caller
+
+# How long a key is believed without asking the database: the longest that a revoked one can still be used.
+BELIEVED_SECONDS = 1.0
+MOST_BELIEVED = 10_000
+
+
+class Callers:
+    """Looks keys up, each at most once a second however many requests carry it."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, tuple[float, asyncio.Task[Caller | None]]] = {}
+
+    async def __call__(self, secret: str) -> Caller | None:
+        until, lookup = self.known.get(secret, (0.0, None))
+        if lookup is None or time.monotonic() > until or (lookup.done() and lookup.exception()):
+            if len(self.known) > MOST_BELIEVED:
+                self.known.clear()
+            lookup = asyncio.create_task(asyncio.to_thread(look_up, secret))
+            self.known[secret] = (time.monotonic() + BELIEVED_SECONDS, lookup)
+        return await asyncio.shield(lookup)
+
+
+def look_up(secret: str) -> Caller | None:
+    with transaction() as session:
+        return keys.whose(session, secret)
+
+
+def secret_in(request: Request) -> str:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret.strip():
+        return secret.strip()
+    if secret := request.headers.get("x-api-key", "").strip():
+        return secret
+    raise Unauthorized("send your key as the header Authorization: Bearer sk_...")
+
+
+async def caller(request: Request) -> Caller:
+    """The user whose key the request carries."""
+    found: Caller | None = await request.app.state.scoreline.callers(secret_in(request))
+    if found is None:
+        raise Unauthorized("this key is not known or was revoked; ask an administrator for a new one")
+    return found
+
+
+Calling = Annotated[Caller, Depends(caller)]

@@ -1,0 +1,54 @@
+"""The HTTP API: `uvicorn api.main:app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
+
+from api import health, jobs, models, openapi, predict, predictions, problems
+from api.requests import RequestIds
+from api.state import State
+from shared.logs import configure
+from shared.settings import settings
+
+root = APIRouter()
+
+
+@root.get("/", tags=["health"])
+async def routes(request: Request) -> dict[str, Any]:
+    """The name, the version, and where to go from here."""
+    return {
+        "service": "Scoreline",
+        "version": version("scoreline-server"),
+        "docs": "/docs",
+        "routes": sorted({route.path for route in request.app.routes if not route.path.startswith("/api/")}),
+    }
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    configure()
+    async with State() as app.state.scoreline:
+        yield
+
+
+def make_app() -> FastAPI:
+    app = FastAPI(title="Scoreline", version=version("scoreline-server"), lifespan=lifespan, redoc_url=None)
+    for part in (predict.router, jobs.router, predictions.router, models.router, health.router):
+        app.include_router(part)
+        app.include_router(part, prefix="/api/v1", include_in_schema=False)
+    app.include_router(root)
+    problems.handle_all(app)
+    app.add_middleware(RequestIds)
+    if settings().cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings().cors_origins, allow_methods=["*"], allow_headers=["*"]
+        )
+    openapi.describe(app)
+    return app
+
+
+app = make_app()

@@ -1,0 +1,116 @@
+"""Query parameters and headers that several routes understand."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from fastapi import Request
+
+from shared.errors import Invalid, Malformed, NotFound
+from shared.registry import DEFAULT_MODEL, Ref
+
+META = "meta."
+MOST_METADATA, LONGEST_NAME, LONGEST_VALUE = 16, 64, 500
+LONGEST_EXPIRY = 30 * 24 * 3600
+PRINTABLE = re.compile(r"[\x21-\x7e]{1,255}")
+
+DOCUMENTED: list[dict[str, Any]] = [
+    {
+        "name": "Prefer",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "`wait=N`: answer with the finished job, if that takes at most N seconds (1 to 60)",
+    },
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "maxLength": 255},
+        "description": "The same key with the same request gets the same job, for 24 hours",
+    },
+    {
+        "name": "expires_in",
+        "in": "query",
+        "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_EXPIRY},
+        "description": "Seconds; what has not started by then never starts",
+    },
+]
+
+
+def idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not PRINTABLE.fullmatch(key):
+        raise Malformed("an Idempotency-Key has 1 to 255 printable ASCII characters and no space")
+    return key
+
+
+def expires_in(query: Mapping[str, str]) -> float | None:
+    written = query.get("expires_in")
+    if written is None:
+        return None
+    try:
+        seconds = float(written) if re.fullmatch(r"\d+(\.\d+)?", written) else 0.0
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST_EXPIRY:
+        raise Invalid(f"expires_in must be a number of seconds above 0 and at most {LONGEST_EXPIRY:,}")
+    return seconds
+
+
+def metadata(query: Mapping[str, str]) -> dict[str, str]:
+    """The strings that are kept with the job, from `meta.KEY=VALUE`."""
+    return checked_metadata({name.removeprefix(META): value for name, value in query.items() if name.startswith(META)})
+
+
+def checked_metadata(found: Any) -> dict[str, str]:
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise Invalid("metadata must be an object of strings")
+    if len(found) > MOST_METADATA:
+        raise Invalid(f"metadata may have at most {MOST_METADATA} entries")
+    for name, value in found.items():
+        if not 0 < len(name) <= LONGEST_NAME or len(value) > LONGEST_VALUE or "\0" in name + value:
+            raise Invalid(
+                f"a name in metadata has 1 to {LONGEST_NAME} characters, a value at most {LONGEST_VALUE}, neither a NUL"
+            )
+    return found
+
+
+def envelope(written: Any) -> tuple[str, Any, dict[str, str]]:
+    """Model, record and metadata of `{"model": ..., "input": {...}, "metadata": {...}}`."""
+    if not isinstance(written, dict) or "input" not in written:
+        raise Invalid('the body must be an object with "input", and may have "model" and "metadata"')
+    if strange := sorted(written.keys() - {"model", "input", "metadata"}):
+        raise Invalid(f'"{strange[0][:100]}" is not understood here; the features belong into "input"')
+    model = written.get("model", DEFAULT_MODEL)
+    if not isinstance(model, str):
+        raise Invalid('"model" must be text, such as "housing" or "housing:3"')
+    return model, written["input"], checked_metadata(written.get("metadata", {}))
+
+
+def job_id(written: str) -> UUID:
+    try:
+        return UUID(written)
+    except ValueError:
+        raise no_such_job(written) from None
+
+
+def record_id(written: str) -> tuple[UUID, int]:
+    """Job and number of `JOB.RECORD`."""
+    job, _, record = written.partition(".")
+    if not re.fullmatch(r"\d{1,9}", record):
+        raise NotFound(f'"{written[:100]}" is no record; write the id of a job, a point, and the number of the record')
+    return job_id(job), int(record)
+
+
+def no_such_job(job: object) -> NotFound:
+    return NotFound(f'there is no job "{str(job)[:100]}" of yours; GET /jobs lists what there is')
+
+
+def model_filter(written: str | None) -> tuple[str | None, int | None]:
+    """Name and number of `housing` or `housing:3`."""
+    if written is None:
+        return None, None
+    ref = Ref.parse(written)
+    if "@" in written:
+        raise Invalid("filter by a model or a version, such as housing or housing:3; an alias moves")
+    return ref.model, ref.number

@@ -1,0 +1,51 @@
+"""The log of scored records."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Request, Response
+
+from api import answers, parameters
+from api.answers import Prediction, PredictionPage
+from api.callers import Calling
+from api.jobs import Limit, link_next
+from api.problems import documented
+from shared import lookup
+from shared.db import transaction
+from shared.errors import DatabaseAway, Invalid, NotFound, Unauthorized
+
+router = APIRouter(prefix="/predictions", tags=["predictions"])
+
+
+@router.get("", responses=documented(Unauthorized, NotFound, Invalid, DatabaseAway))
+def list_predictions(
+    request: Request,
+    response: Response,
+    caller: Calling,
+    model: str | None = None,
+    job: UUID | None = None,
+    limit: Limit = 50,
+    after: str | None = None,
+) -> PredictionPage:
+    """Your scored records: those of the newest job first, within a job in the order of submission."""
+    name, number = parameters.model_filter(model)
+    cursor = parameters.record_id(after) if after else None
+    with transaction() as session:
+        rows = lookup.predictions_page(session, caller.user_id, limit + 1, cursor, job, name, number)
+    items = [answers.prediction(row) for row in rows[:limit]]
+    following = items[-1].id if len(rows) > limit else None
+    link_next(request, response, following)
+    return PredictionPage(items=items, next=following)
+
+
+@router.get("/{prediction_id}", responses=documented(Unauthorized, NotFound, DatabaseAway))
+def read_prediction(
+    prediction_id: Annotated[str, Path(description="`JOB.RECORD`, such as `0199c1e8-….0`")], caller: Calling
+) -> Prediction:
+    """One scored record."""
+    job, record = parameters.record_id(prediction_id)
+    with transaction() as session:
+        row = lookup.prediction(session, caller.user_id, job, record)
+    if row is None:
+        raise NotFound(f'there is no scored record "{prediction_id[:100]}" of yours; is its job finished?')
+    return answers.prediction(row)

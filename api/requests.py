@@ -1,0 +1,43 @@
+"""What happens to every request: it gets an id, and a line in the log when it is over."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+QUIET = ("/health", "/ping")
+
+log = logging.getLogger("api")
+
+
+class RequestIds:
+    """Echoes X-Request-ID when it is a sane token and makes one otherwise; it is in every answer and log line."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = dict(scope["headers"]).get(b"x-request-id", b"")
+        request_id = given if SANE.fullmatch(given) else uuid.uuid4().hex.encode()
+        scope["request_id"] = request_id.decode()
+        began = time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].append((b"x-request-id", request_id))
+                self.note(scope, message["status"], time.perf_counter() - began)
+            await send(message)
+
+        await self.app(scope, receive, send_with_id)
+
+    def note(self, scope: Scope, status: int, seconds: float) -> None:
+        level = logging.DEBUG if status < 500 or scope["path"].startswith(QUIET) else logging.WARNING
+        if log.isEnabledFor(level):
+            path = scope["path"].encode("unicode_escape").decode()
+            log.log(level, "%s %s %d %.1f ms %s", scope["method"], path, status, seconds * 1000, scope["request_id"])

@@ -1,0 +1,63 @@
+"""What the requests of one process share."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request
+
+from api.accept import Accepted, Asked, accept
+from api.callers import Callers
+from api.together import Together
+from api.waiting import Waiting
+from shared.db import transaction
+from shared.lookup import JobRow, Outlook, jobs_by_id, outlook
+from shared.queue import Hints
+
+
+class State:
+    """The threads and tasks beside the requests; made when the process starts, closed when it ends."""
+
+    def __init__(self) -> None:
+        self.hints = Hints()
+        self.waiting = Waiting()
+        self.callers = Callers()
+        self.accept: Together[Asked, Accepted] = Together(lambda asked: accept(asked, self.hints))
+        self.read: Together[UUID, JobRow | None] = Together(read)
+
+    async def outlook(self, row: JobRow) -> Outlook:
+        """What lies ahead of the job; nothing has to be asked for when it is over."""
+        return FINISHED if row.finished else await asyncio.to_thread(look_ahead, row)
+
+    async def __aenter__(self) -> "State":
+        self.waiting.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.waiting.stop()
+        self.accept.close()
+        self.read.close()
+        self.hints.close()
+
+
+FINISHED = Outlook(0, None)
+
+
+def look_ahead(row: JobRow) -> Outlook:
+    with transaction() as session:
+        return outlook(session, row)
+
+
+def read(ids: Sequence[UUID]) -> list[JobRow | None]:
+    with transaction() as session:
+        found = jobs_by_id(session, ids)
+    return [found.get(job) for job in ids]
+
+
+def state(request: Request) -> State:
+    found: State = request.app.state.scoreline
+    return found
+
+
+Shared = Annotated[State, Depends(state)]

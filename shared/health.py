@@ -1,0 +1,84 @@
+"""How the parts are: what health checks, the queue page and the doctor ask."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shared import queue
+from shared.tables import REVISION, Lane
+
+LANES = text("""
+SELECT lane,
+    count(*) FILTER (WHERE status = 'pending') AS waiting, count(*) FILTER (WHERE status = 'running') AS running,
+    coalesce(sum(size) FILTER (WHERE status = 'pending'), 0) AS records_waiting,
+    extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE status = 'pending')) AS oldest_seconds
+FROM slices WHERE status IN ('pending', 'running') GROUP BY lane
+""")
+WORKERS = text("""
+SELECT name, lanes, slots, records_per_second, seen_at FROM workers
+WHERE seen_at > clock_timestamp() - interval '10 s' ORDER BY name
+""")
+
+CHAMPIONS = text("""
+SELECT aliases.model, number FROM aliases JOIN versions ON versions.id = version_id WHERE alias = 'champion'
+""")
+FAILING = text("SELECT model || ':' || number AS ref, failure FROM versions WHERE failure IS NOT NULL")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """What is in a lane: slices that wait and that run, and how long the oldest has waited."""
+
+    lane: str
+    waiting: int = 0
+    running: int = 0
+    records_waiting: int = 0
+    oldest_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """A worker that gave a sign of life in the last ten seconds."""
+
+    name: str
+    lanes: list[str]
+    slots: int
+    records_per_second: float
+    seen_at: datetime
+
+
+def lanes(session: Session) -> list[LaneState]:
+    found = {row.lane: LaneState(**row._mapping) for row in session.execute(LANES)}
+    return [found.get(lane, LaneState(lane)) for lane in Lane]
+
+
+def workers(session: Session) -> list[WorkerState]:
+    return [WorkerState(**row._mapping) for row in session.execute(WORKERS)]
+
+
+def is_migrated(session: Session) -> bool:
+    """Whether the tables are those that this code expects, or newer ones, which only add to them."""
+    if session.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+        return False
+    revision = session.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision is not None and revision >= REVISION
+
+
+def models(session: Session) -> dict[str, Any]:
+    """Each model's champion, and the versions that cannot be served."""
+    champions = session.execute(CHAMPIONS)
+    failing = session.execute(FAILING)
+    return {
+        "champions": {row.model: f"{row.model}:{row.number}" for row in champions},
+        "failing": {row.ref: row.failure for row in failing},
+    }
+
+
+def redis_answers() -> bool:
+    try:
+        return bool(queue.redis().ping())
+    except queue.AWAY:
+        return False

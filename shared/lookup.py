@@ -1,0 +1,214 @@
+"""Reading jobs and predictions, each as the user who owns it may see it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, text
+from sqlalchemy.orm import Session
+
+from shared.registry import signatures
+from shared.signature import Signature
+from shared.tables import Status
+
+# Counting what is ahead stops here: nobody needs the last digit of a long wait.
+MOST_AHEAD = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job with its version's name; a job of one record also with its input, output and error."""
+
+    id: UUID
+    user_id: int
+    version_id: int
+    lane: str
+    name: str | None
+    metadata: dict[str, str]
+    status: str
+    revision: int
+    total: int
+    succeeded: int
+    failed: int
+    canceled: int
+    expired: int
+    warnings: dict[str, Any]
+    error: dict[str, Any] | None
+    expires_at: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    model: str
+    version: int
+    slice_id: int | None = None
+    inputs: list[Any] | None = None
+    outputs: list[Any] | None = None
+    errors: list[dict[str, Any]] | None = None
+    signature: Signature | None = None
+
+    @property
+    def settled(self) -> int:
+        return self.succeeded + self.failed + self.canceled + self.expired
+
+    @property
+    def finished(self) -> bool:
+        return Status(self.status).finished
+
+
+JOB = """
+SELECT jobs.*, versions.model, versions.number AS version, slices.id AS slice_id, slices.inputs, slices.outputs,
+    slices.errors
+FROM jobs JOIN versions ON versions.id = jobs.version_id
+LEFT JOIN slices ON jobs.total = 1 AND slices.job_id = jobs.id
+"""
+
+
+def typed(query: str) -> Any:
+    return text(query).columns(inputs=JSON, outputs=JSON, errors=JSON)
+
+
+BY_ID = typed(f"{JOB} WHERE jobs.id = ANY(:ids)")
+PAGE = """
+WHERE jobs.user_id = :user AND (CAST(:after AS uuid) IS NULL OR jobs.id < :after)
+  AND (CAST(:status AS text) IS NULL OR jobs.status = :status)
+  AND (CAST(:model AS text) IS NULL OR versions.model = :model)
+  AND (CAST(:number AS int) IS NULL OR versions.number = :number)
+ORDER BY jobs.id DESC LIMIT :limit
+"""
+NEWEST = typed(JOB + PAGE)
+
+
+def jobs_by_id(session: Session, ids: Sequence[UUID]) -> dict[UUID, JobRow]:
+    return {job.id: job for job in job_rows(session, session.execute(BY_ID, {"ids": list(ids)}).all())}
+
+
+def jobs_page(
+    session: Session,
+    user: int,
+    limit: int,
+    after: UUID | None = None,
+    status: str | None = None,
+    model: str | None = None,
+    number: int | None = None,
+) -> list[JobRow]:
+    """The user's jobs, newest first, from the one behind `after` on."""
+    terms = {"user": user, "limit": limit, "after": after, "status": status, "model": model, "number": number}
+    return job_rows(session, session.execute(NEWEST, terms).all())
+
+
+def job_rows(session: Session, rows: Sequence[Any]) -> list[JobRow]:
+    known = signatures(session, {row.version_id for row in rows})
+    return [JobRow(**row._mapping, signature=known[row.version_id]) for row in rows]
+
+
+AHEAD = text(f"""
+SELECT count(*) FROM (
+    SELECT FROM slices WHERE status = 'pending' AND lane = :lane AND id < :slice LIMIT {MOST_AHEAD}
+) AS waiting
+""")
+PACE = text("SELECT sum(records_per_second) FROM workers WHERE seen_at > clock_timestamp() - interval '10 s'")
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How many records are scored before the job's, and when it should be finished."""
+
+    ahead: int | None
+    eta_seconds: float | None
+
+
+def outlook(session: Session, job: JobRow) -> Outlook:
+    if job.finished:
+        return Outlook(0, None)
+    ahead = 0
+    if job.status == Status.PENDING and job.slice_id is not None:
+        ahead = session.scalar(AHEAD, {"lane": job.lane, "slice": job.slice_id}) or 0
+    pace = session.scalar(PACE)
+    return Outlook(ahead, round((ahead + job.total - job.settled) / pace, 1) if pace else None)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRow:
+    """One scored record."""
+
+    job_id: UUID
+    record: int
+    status: str
+    input: list[Any] | None
+    output: list[Any] | None
+    problem: dict[str, Any] | None
+    model: str
+    version: int
+    created_at: datetime
+    finished_at: datetime | None
+    signature: Signature
+
+
+# From the newest job on, slice by slice, so that a page reads no more than its records and the rest of one slice.
+RECORDS = """
+SELECT jobs.id AS job_id, slices.first + values.ordinal::int - 1 AS record, jobs.version_id,
+    CASE WHEN json_typeof(values.output) = 'array' THEN 'succeeded' ELSE 'failed' END AS status,
+    values.input, values.output,
+    CASE WHEN slices.errors IS NOT NULL THEN (
+        SELECT problem FROM json_array_elements(slices.errors) AS problem
+        WHERE (problem ->> 'offset')::int = values.ordinal - 1 LIMIT 1) END AS problem,
+    versions.model, versions.number AS version, slices.created_at, slices.finished_at
+FROM jobs
+JOIN versions ON versions.id = jobs.version_id
+JOIN slices ON slices.job_id = jobs.id
+CROSS JOIN LATERAL ROWS FROM (json_array_elements(slices.inputs), json_array_elements(slices.outputs))
+    WITH ORDINALITY AS values (input, output, ordinal)
+WHERE jobs.user_id = :user AND slices.status IN ('succeeded', 'failed')
+"""
+
+
+def typed_records(query: str) -> Any:
+    return text(RECORDS + query).columns(input=JSON, output=JSON, problem=JSON)
+
+
+ONE_RECORD = typed_records(
+    """AND jobs.id = :job AND slices.first <= :record AND slices.first + slices.size > :record
+    AND slices.first + values.ordinal - 1 = :record"""
+)
+NEWEST_RECORDS = typed_records("""
+  AND (CAST(:after AS uuid) IS NULL OR jobs.id <= :after)
+  AND (CAST(:after AS uuid) IS NULL OR jobs.id < :after OR slices.first + values.ordinal - 1 > :after_record)
+  AND (CAST(:job AS uuid) IS NULL OR jobs.id = :job)
+  AND (CAST(:model AS text) IS NULL OR versions.model = :model)
+  AND (CAST(:number AS int) IS NULL OR versions.number = :number)
+ORDER BY jobs.id DESC, slices.first, values.ordinal LIMIT :limit
+""")
+
+
+def prediction(session: Session, user: int, job: UUID, record: int) -> PredictionRow | None:
+    rows = session.execute(ONE_RECORD, {"user": user, "job": job, "record": record}).all()
+    return next(iter(prediction_rows(session, rows)), None)
+
+
+def predictions_page(
+    session: Session,
+    user: int,
+    limit: int,
+    after: tuple[UUID, int] | None = None,
+    job: UUID | None = None,
+    model: str | None = None,
+    number: int | None = None,
+) -> list[PredictionRow]:
+    """The user's scored records: those of the newest job first, and in a job in the order in which they came."""
+    after_job, after_record = after or (None, 0)
+    terms = {"user": user, "limit": limit, "after": after_job, "after_record": after_record}
+    rows = session.execute(NEWEST_RECORDS, terms | {"job": job, "model": model, "number": number})
+    return prediction_rows(session, rows.all())
+
+
+def prediction_rows(session: Session, rows: Sequence[Any]) -> list[PredictionRow]:
+    known = signatures(session, {row.version_id for row in rows})
+    return [
+        PredictionRow(
+            **{name: value for name, value in row._mapping.items() if name != "version_id"},
+            signature=known[row.version_id],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,63 @@
+"""Holding on to what is being scored, from a thread beside the scoring."""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+
+from shared import jobs
+from shared.db import transaction
+from shared.errors import DatabaseAway
+from shared.jobs import Claimed
+from shared.settings import settings
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Renews the lease of what this process holds three times in each lease; one thread a process."""
+
+    def __init__(self) -> None:
+        self.held: Sequence[Claimed] = ()
+        self.changed = threading.Condition()
+        threading.Thread(target=self.run, name="lease", daemon=True).start()
+
+    def hold(self, held: Sequence[Claimed]) -> None:
+        with self.changed:
+            self.held = held
+            self.changed.notify()
+
+    def run(self) -> None:
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self.held)
+                self.changed.wait(settings().lease_seconds / 3)
+                held = self.held
+            if held:
+                self.renew(held)
+
+    def renew(self, held: Sequence[Claimed]) -> None:
+        try:
+            with transaction() as session:
+                kept = jobs.renew(session, held, settings().lease_seconds)
+        except DatabaseAway as error:
+            log.warning("lease not renewed: %s", error)
+        else:
+            if len(kept) < len(held):
+                log.warning("%d slices are no longer held here; their results will be ignored", len(held) - len(kept))
+
+
+@cache
+def keeper() -> Keeper:
+    return Keeper()
+
+
+@contextmanager
+def kept(held: Sequence[Claimed]) -> Iterator[None]:
+    """Keeps the slices from being rescued for as long as the block runs."""
+    keeper().hold(held)
+    try:
+        yield
+    finally:
+        keeper().hold(())

@@ -1,0 +1,87 @@
+"""The fitted models, each loaded once a process, after its artefact was found to be the registered one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+
+from shared.db import transaction
+from shared.errors import ScorelineError
+from shared.settings import settings
+from shared.signature import Matrix
+from shared.tables import Version
+
+Outputs = list[list[Any] | None]
+
+
+class CannotLoad(ScorelineError):
+    """The version cannot score: its artefact is missing or is not the one that was registered."""
+
+    code = "model_unavailable"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A version ready to score."""
+
+    ref: str
+    predict: Callable[[Matrix], Any]
+    interval: dict[str, float]
+
+    def outputs(self, matrix: Matrix) -> Outputs:
+        """Value and interval for each row; null where the model has no number to give."""
+        value = np.asarray(self.predict(matrix), dtype=float)
+        half, lowest = self.interval["half_width"], self.interval["minimum"]
+        columns = np.column_stack([value, np.maximum(value - half, np.minimum(lowest, value)), value + half])
+        rows: Outputs = columns.tolist()
+        for row in np.flatnonzero(~np.isfinite(value)).tolist():
+            rows[row] = None
+        return rows
+
+
+_loaded: dict[int, Model] = {}
+
+
+def load(version_id: int) -> Model:
+    """The model of a version, from memory if this process has it."""
+    if version_id not in _loaded:
+        with transaction() as session:
+            version = session.get_one(Version, version_id)
+        pipeline = joblib.load(BytesIO(checked_bytes(version)))
+        _loaded[version_id] = Model(f"{version.model}:{version.number}", pipeline.predict, version.metrics["interval"])
+    return _loaded[version_id]
+
+
+def checked_bytes(version: Version) -> bytes:
+    """The artefact, read once, so that what was checked is what is loaded."""
+    path = Path(settings().models_url) / version.artifact
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CannotLoad(
+            f"{version.model}:{version.number} cannot be loaded: {path.name} is not in MODELS_URL"
+        ) from error
+    if sha256(content).hexdigest() != version.sha256:
+        raise CannotLoad(
+            f"{version.model}:{version.number} cannot be loaded: {path.name} is not the registered artefact"
+        )
+    return content
+
+
+def store(pipeline: Any, model: str) -> tuple[str, str]:
+    """Puts a fitted pipeline into MODELS_URL under the name of its digest. The name and the digest."""
+    buffer = BytesIO()
+    joblib.dump(pipeline, buffer, compress=3)
+    digest = sha256(buffer.getvalue()).hexdigest()
+    folder = Path(settings().models_url)
+    folder.mkdir(parents=True, exist_ok=True)
+    artifact = f"{model}-{digest[:16]}.joblib"
+    unfinished = folder / f".{artifact}.new"
+    unfinished.write_bytes(buffer.getvalue())
+    unfinished.replace(folder / artifact)
+    return artifact, digest

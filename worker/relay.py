@@ -1,0 +1,98 @@
+"""The timer of every worker: a sign of life, lost hints sent again, dead workers' slices taken back.
+
+It runs in the event loop of the main process, since a thread there would be forked into the children. Any number of
+relays may run: each of their statements is guarded.
+"""
+
+import logging
+import time
+from functools import partial
+from multiprocessing import Value
+from typing import Any
+
+from celery import bootsteps
+from sqlalchemy.orm import Session
+
+from shared import jobs, queue
+from shared.db import after_commit, make_engine, transaction
+from shared.errors import DatabaseAway
+from shared.settings import settings
+from shared.tables import Lane
+
+PATIENCE_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+# Records scored by all processes of this worker; shared memory, since they are forked from here.
+_records = Value("q", 0)
+
+
+def scored(records: int) -> None:
+    with _records.get_lock():
+        _records.value += records
+
+
+class Pace:
+    """Records per second over about the last ten seconds of work."""
+
+    def __init__(self) -> None:
+        self.rate, self.records, self.at = 0.0, 0, time.monotonic()
+
+    def measure(self) -> float:
+        records, now = _records.value, time.monotonic()
+        if records > self.records:
+            rate = (records - self.records) / (now - self.at)
+            self.rate += (rate - self.rate) * (0.2 if self.rate else 1)
+        self.records, self.at = records, now
+        return self.rate
+
+
+def send_again(lane: Lane, wanted: int) -> None:
+    if sent := queue.top_up(lane, wanted):
+        log.info("sent %d lost hints again, %s lane", sent, lane)
+
+
+class Relay(bootsteps.StartStopStep):  # type: ignore[misc]
+    requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")
+
+    def start(self, worker: Any) -> None:
+        self.name, self.slots = worker.hostname, worker.concurrency
+        self.lanes = [name for name in worker.app.amqp.queues.consume_from if name in list(Lane)]
+        self.engine = make_engine(0, statement_seconds=PATIENCE_SECONDS)
+        self.pace = Pace()
+        self.reading_since: float | None = None
+        self.timer = worker.timer.call_repeatedly(settings().relay_seconds, self.tick)
+
+    def stop(self, worker: Any) -> None:
+        self.timer.cancel()
+        try:
+            with transaction(self.engine) as session:
+                jobs.forget_worker(session, self.name)
+        except DatabaseAway as error:
+            log.warning("%s", error)
+
+    def tick(self) -> None:
+        """One round. What fails is tried again in the next."""
+        try:
+            with transaction(self.engine) as session:
+                self.look_after(session)
+            self.reading_since = self.reading_since or time.monotonic()
+        except DatabaseAway as error:
+            self.reading_since = None
+            log.warning("%s", error)
+        except queue.AWAY as error:
+            log.warning("hints not sent: %s", error)
+
+    def look_after(self, session: Session) -> None:
+        jobs.see_worker(session, self.name, self.lanes, self.slots, self.pace.measure())
+        if self.may_rescue() and (rescued := jobs.rescue(session)):
+            log.warning("took back %d slices of workers that died", rescued)
+        while expired := jobs.expire(session):
+            after_commit(session, partial(queue.announce, [job.id for job in expired]))
+        for lane in Lane:
+            if waiting := jobs.overdue(session, lane):
+                after_commit(session, partial(send_again, lane, waiting))
+
+    def may_rescue(self) -> bool:
+        """Only after a whole lease of reading the database: its outage is nobody's crash."""
+        return self.reading_since is not None and time.monotonic() - self.reading_since > settings().lease_seconds

@@ -1,0 +1,56 @@
+"""From claimed slices to their results: one `predict` for all of them, and bad records found by halving."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from shared.jobs import Claimed, Result
+from shared.signature import Matrix, Problem
+from worker.models import Model
+
+NO_NUMBER: Problem = {"code": "no_output", "detail": "the model gave no finite number for this record"}
+
+# The output of a record, or what kept it from having one.
+Outcome = list[Any] | Problem
+
+log = logging.getLogger(__name__)
+
+
+def score(model: Model, held: Sequence[Claimed]) -> list[Result]:
+    """A result for each slice. Records that were refused when they came have no inputs, and keep their error."""
+    rows = [row for claimed in held for row in claimed.inputs if row is not None]
+    scored = iter(outcomes(model, np.array(rows, dtype=float)) if rows else ())
+    return [result(claimed, scored) for claimed in held]
+
+
+def outcomes(model: Model, matrix: Matrix) -> list[Outcome]:
+    """The outcome of each row; where the model raises, halves are tried until the rows to blame stand alone."""
+    try:
+        return [NO_NUMBER if output is None else output for output in model.outputs(matrix)]
+    except Exception as error:
+        if len(matrix) == 1:
+            log.warning("%s failed on a record: %s", model.ref, type(error).__name__)
+            return [{"code": "model_error", "detail": f"{model.ref} failed on this record: {error}"[:500]}]
+    middle = len(matrix) // 2
+    return outcomes(model, matrix[:middle]) + outcomes(model, matrix[middle:])
+
+
+def result(claimed: Claimed, scored: Iterator[Outcome]) -> Result:
+    outputs: list[list[Any] | None] = []
+    errors = list(claimed.errors or [])
+    for offset, row in enumerate(claimed.inputs):
+        outcome = None if row is None else next(scored)
+        if isinstance(outcome, dict):
+            errors.append({"offset": offset, **outcome})
+        outputs.append(outcome if isinstance(outcome, list) else None)
+    return Result(claimed.id, claimed.attempt, outputs, errors)
+
+
+def failed(claimed: Claimed, problem: Problem) -> Result:
+    """The result of a slice that cannot be scored at all."""
+    errors = list(claimed.errors or [])
+    known = {error["offset"] for error in errors}
+    errors += [{"offset": offset, **problem} for offset in range(claimed.size) if offset not in known]
+    return Result(claimed.id, claimed.attempt, [None] * claimed.size, errors)

@@ -1,0 +1,74 @@
+"""The one task: a hint came, so claim what waits in its lane, score it, and hand on if more waits."""
+
+import logging
+from typing import Any
+
+from celery import Task, shared_task
+
+from shared import jobs, queue
+from shared.db import after_commit, transaction
+from shared.errors import ScorelineError
+from shared.jobs import Claimed, Result
+from shared.settings import settings
+from shared.tables import Lane
+from worker import models, relay, scoring
+from worker.lease import kept
+
+KILLS_WORKERS = {
+    "code": "worker_died",
+    "detail": "workers died while they scored this record; see the worker's log, then retry the job",
+}
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name=queue.TASK, bind=True)
+def score(self: Task, lane: str) -> dict[str, Any]:
+    """One claim. Run twice, or for nothing, it harms nothing."""
+    with transaction() as session:
+        held = jobs.claim(session, Lane(lane), self.request.hostname, settings().lease_seconds)
+    if not held:
+        return {"records": 0}
+    with kept(held):
+        results = results_of(held)
+    more = settle(Lane(lane), results)
+    if more:
+        hand_on(Lane(lane))
+    records = sum(claimed.size for claimed in held)
+    relay.scored(records)
+    return {"records": records}
+
+
+def results_of(held: list[Claimed]) -> list[Result]:
+    """The results of what can be settled; slices that are to be tried again are let go of."""
+    deadly = [claimed for claimed in held if claimed.crashes >= settings().max_attempts]
+    if deadly:
+        return [scoring.failed(claimed, KILLS_WORKERS) for claimed in held]
+    try:
+        return scoring.score(models.load(held[0].version_id), held)
+    except ScorelineError as error:
+        log.warning("%s", error)
+        return failures(held, {"code": error.code, "detail": error.detail})
+
+
+def failures(held: list[Claimed], problem: dict[str, Any]) -> list[Result]:
+    """What has attempts left comes back after a while; the rest fails with this problem."""
+    spent = [claimed for claimed in held if claimed.failures + 1 >= settings().max_attempts]
+    with transaction() as session:
+        jobs.postpone(session, [claimed for claimed in held if claimed not in spent])
+    return [scoring.failed(claimed, problem) for claimed in spent]
+
+
+def settle(lane: Lane, results: list[Result]) -> bool:
+    """Writes the results and wakes who waits for them. Whether more waits in the lane."""
+    with transaction() as session:
+        changed = jobs.finish(session, results)
+        after_commit(session, lambda: queue.announce(job.id for job in changed))
+        return jobs.waits(session, lane)
+
+
+def hand_on(lane: Lane) -> None:
+    try:
+        queue.top_up(lane)
+    except queue.AWAY as error:
+        log.warning("hint not sent, a relay will send it: %s", error)
