@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request, Response
 from api import answers, parameters
 from api.answers import JobPage, StatusName
 from api.callers import Calling
-from api.predict import finished
 from api.problems import documented
 from api.state import Shared
 from shared import lookup
@@ -60,10 +59,9 @@ async def read_job(
 ) -> Any:
     """One job. With `wait`, the answer comes when it is finished."""
     wanted = parameters.job_id(job_id)
-    with state.waiting.on(wanted) as changed:
-        row = own(await state.read(wanted), caller.user_id, wanted)
-        if wait and not row.finished:
-            row = await finished(state, row, changed, min(wait, settings().wait_seconds))
+    row = own(await state.read(wanted), caller.user_id, wanted)
+    if wait and not row.finished:
+        row = await state.followed(wanted, min(wait, settings().wait_seconds)) or row
     etag = f'"{row.revision}"'
     if etag in [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers={"ETag": etag})

@@ -18,13 +18,13 @@ root = APIRouter()
 
 
 @root.get("/", tags=["health"])
-async def routes(request: Request) -> dict[str, Any]:
+def routes(request: Request) -> dict[str, Any]:
     """The name, the version, and where to go from here."""
     return {
         "service": "Scoreline",
         "version": version("scoreline-server"),
         "docs": "/docs",
-        "routes": sorted({route.path for route in request.app.routes if not route.path.startswith("/api/")}),
+        "routes": list(request.app.openapi()["paths"]),
     }
 
 

@@ -1,10 +1,8 @@
 """One record in, a job out."""
 
-import asyncio
 import re
 from hashlib import sha256
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
@@ -27,7 +25,7 @@ from shared.errors import (
 )
 from shared.idempotency import Use
 from shared.keys import Caller
-from shared.lookup import JobRow, Outlook
+from shared.lookup import Outlook
 from shared.registry import DEFAULT_MODEL
 from shared.settings import settings
 
@@ -96,8 +94,10 @@ async def submit(request: Request, response: Response, state: State, one: Asked)
     with state.waiting.on(one.job_id) as changed:
         accepted = await state.accept(one)
         row = accepted.job
-        if seconds and not row.finished:
-            row = await finished(state, row, changed, seconds)
+        if seconds and not accepted.replayed:
+            row = await state.finished(row, changed, seconds)
+    if seconds and accepted.replayed:
+        row = await state.followed(row.id, seconds) or row
     response.headers["Location"] = f"/jobs/{row.id}"
     if accepted.replayed:
         response.headers["Idempotent-Replayed"] = "true"
@@ -113,20 +113,3 @@ def wanted_wait(request: Request) -> int:
     """The seconds of `Prefer: wait=N`, at the most what the service allows; 0 without."""
     match = WAIT.search(",".join(request.headers.getlist("prefer")).lower())
     return min(int(match[1]), int(settings().wait_seconds)) if match else 0
-
-
-async def finished(state: State, row: JobRow, changed: asyncio.Event, seconds: float) -> JobRow:
-    """The job when it is finished, or as it is after so many seconds."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not row.finished:
-                await changed.wait()
-                changed.clear()
-                row = await current(state, row.id) or row
-    except TimeoutError:
-        pass
-    return row
-
-
-async def current(state: State, job: UUID) -> JobRow | None:
-    return await state.read(job)

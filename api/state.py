@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 from uuid import UUID
 
@@ -25,6 +26,22 @@ class State:
         self.callers = Callers()
         self.accept: Together[Asked, Accepted] = Together(lambda asked: accept(asked, self.hints))
         self.read: Together[UUID, JobRow | None] = Together(read)
+
+    async def followed(self, job: UUID, seconds: float) -> JobRow | None:
+        """The job when it is finished, or as it is after so many seconds; None if there is no such job."""
+        with self.waiting.on(job) as changed:
+            row = await self.read(job)
+            return await self.finished(row, changed, seconds) if row else None
+
+    async def finished(self, row: JobRow, changed: asyncio.Event, seconds: float) -> JobRow:
+        """The same for a job that was looked at after `changed` began to watch it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not row.finished:
+                    await changed.wait()
+                    changed.clear()
+                    row = await self.read(row.id) or row
+        return row
 
     async def outlook(self, row: JobRow) -> Outlook:
         """What lies ahead of the job; nothing has to be asked for when it is over."""

@@ -10,7 +10,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -18,8 +17,7 @@ from types import MappingProxyType
 import psycopg2
 
 from cli import rootless
-from cli.processes import end_leftover, stop, wait_until
-from shared.processes import die_with_parent
+from cli.processes import end_leftover, ends_with_launcher, stop, wait_until
 
 HOST = "127.0.0.1"
 TRIES = 5  # somebody may take the free port first, or the children of a killed server still hold its memory
@@ -56,13 +54,11 @@ def write_secret(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def ends_with_launcher(way: signal.Signals) -> Callable[[], None]:
-    """What a child has to run before its program, so that it gets the signal when this process is killed."""
-    return partial(die_with_parent, way, os.getpid())
-
-
 class Server(ABC):
-    """A server with its data in `folder`; what it says goes to `output`, a file descriptor, or else to a file there."""
+    """A server with its data in `folder`; what it says goes to `output`, a file descriptor, or else to a file there.
+
+    While it waits for its server to answer it calls `check`, which may raise.
+    """
 
     program: str
     stop_signal: signal.Signals
@@ -74,11 +70,13 @@ class Server(ABC):
         settings: Mapping[str, str] = NO_SETTINGS,
         port: int | None = None,
         output: int | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.folder = folder.absolute()
         self.settings = settings
         self.port = port
         self.output = output
+        self.check = check
 
     @property
     @abstractmethod
@@ -119,7 +117,12 @@ class Server(ABC):
     def starts_at(self, port: int) -> bool:
         with self.opened_output() as output:
             self.process = self.spawn(port, output)
-        wait_until(lambda: self.process.poll() is not None or self.is_ready(port), START_SECONDS)
+
+        def decided() -> bool:
+            self.check()
+            return self.process.poll() is not None or self.is_ready(port)
+
+        wait_until(decided, START_SECONDS)
         if self.process.poll() is not None or not self.is_ready(port):
             return False
         self.port = port
@@ -233,6 +236,7 @@ class Valkey(Server):
             "appendonly": "yes",
             "save": '""',
             "maxmemory-policy": "noeviction",
+            "loglevel": "warning",
         }
     )
 

@@ -1,5 +1,6 @@
 """Users and the secrets that say who they are. A secret is shown once and kept as a hash."""
 
+import re
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,6 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.tables import Key, User
+
+WRITTEN = re.compile(r"sk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ def issue(session: Session, user_id: int, name: str) -> str:
 
 def whose(session: Session, secret: str) -> Caller | None:
     """The active user of a key that is not revoked."""
+    if not WRITTEN.fullmatch(secret):
+        return None
     row = session.execute(
         select(User.id, User.username, User.is_admin, Key.secret_sha256)
         .join(Key, Key.user_id == User.id)
@@ -49,4 +54,4 @@ def whose(session: Session, secret: str) -> Caller | None:
 
 
 def digest(secret: str) -> str:
-    return sha256(secret.encode(errors="replace")).hexdigest()
+    return sha256(secret.encode()).hexdigest()

@@ -93,14 +93,14 @@ class Signature(BaseModel):
         return [None if (value := record.get(name)) is None else as_float(value) for name in self.names]
 
     def record_problems(self, record: Mapping[str, object], version: str) -> Iterator[Problem]:
+        for name in record:
+            if name not in self.names:
+                yield self.unknown(name, version)
         for feature in self.inputs:
             if feature.name not in record and not feature.nullable:
                 yield feature.problem("missing", f"is missing; {version} needs it")
             elif problem := feature.check_value(record.get(feature.name)):
                 yield problem
-        for name in record:
-            if name not in self.names:
-                yield self.unknown(name, version)
 
     def unknown(self, name: str, version: str) -> Problem:
         """The problem of a name that is no feature, with the nearest one that is."""

@@ -1,0 +1,79 @@
+"""Makes a database ready for `scoreline up`: migrations, an admin with a key, a role that may read the predictions.
+
+Runs in a process of its own, which takes its memory with it. Takes and gives JSON.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import TypedDict
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.orm import Session
+
+from shared import keys
+from shared.db import transaction
+from shared.registry import DEFAULT_MODEL
+from shared.tables import User, Version
+
+ROOT = Path(__file__).parents[1]
+ADMIN = "admin"
+READER = "scoreline_reader"
+
+
+class Wanted(TypedDict):
+    """What an earlier start left, to be kept: the key, if any, and the password of the reader."""
+
+    key: str
+    reader_password: str
+
+
+class Prepared(TypedDict):
+    key: str
+    may_read: bool
+    has_model: bool
+
+
+def prepare(wanted: Wanted) -> Prepared:
+    command.upgrade(Config(ROOT / "alembic.ini"), "head")
+    may_read = allows_reader(wanted["reader_password"])
+    with transaction() as session:
+        return Prepared(key=working_key(session, wanted["key"]), may_read=may_read, has_model=has_model(session))
+
+
+def working_key(session: Session, kept: str) -> str:
+    """The kept key if it still opens the door, else a new one of the first admin."""
+    if kept and keys.whose(session, kept):
+        return kept
+    admin = session.scalar(select(User).where(func.lower(User.username) == ADMIN))
+    if admin is None:
+        admin = keys.create_user(session, f"{ADMIN}@localhost", ADMIN, is_admin=True)
+    return keys.issue(session, admin.id, "scoreline up")
+
+
+def allows_reader(password: str) -> bool:
+    """Whether there is the role that reads predictions and nothing else; a database of yours may refuse it."""
+    try:
+        with transaction() as session:
+            make_reader(session, password)
+    except ProgrammingError:
+        return False
+    return True
+
+
+def make_reader(session: Session, password: str) -> None:
+    known = session.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": READER})
+    # These statements take no parameters; the password is of our making and URL-safe.
+    session.execute(text(f"{'ALTER' if known else 'CREATE'} ROLE {READER} LOGIN PASSWORD '{password}'"))
+    session.execute(text(f"GRANT SELECT ON predictions TO {READER}"))
+
+
+def has_model(session: Session) -> bool:
+    return session.scalar(select(Version.id).where(Version.model == DEFAULT_MODEL).limit(1)) is not None
+
+
+if __name__ == "__main__":
+    json.dump(prepare(json.load(sys.stdin)), sys.stdout)

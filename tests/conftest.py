@@ -1,0 +1,222 @@
+"""The real servers, started once for the whole run; databases are copied from a migrated template."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import httpx
+import psycopg2
+import pytest
+from sqlalchemy import make_url
+from sqlalchemy.orm import Session
+
+from cli.servers import Postgres, Valkey, free_port, servers
+from shared import db, queue
+from shared.settings import settings
+
+ROOT = Path(__file__).parents[1]
+numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, Valkey]]:
+    with servers(tmp_path_factory.mktemp("servers")) as both:
+        yield both
+
+
+@pytest.fixture(scope="session")
+def template(running: tuple[Postgres, Valkey]) -> str:
+    """The address of a migrated database that nobody writes to."""
+    migrate(running[0].url)
+    return running[0].url
+
+
+def migrate(url: str, *words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "alembic", *(words or ("upgrade", "head"))],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": url},
+        check=True,
+    )
+
+
+def copy_database(template: str) -> str:
+    """A database of one's own, in 0.1 s."""
+    url = make_url(template)
+    name = f"copy_{next(numbers)}"
+    link = psycopg2.connect(url.set(database="postgres").render_as_string(hide_password=False))
+    link.autocommit = True
+    with link.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {url.database}")
+    link.close()
+    return url.set(database=name).render_as_string(hide_password=False)
+
+
+@contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """These settings in this process, with nothing kept of the ones before."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setenv(name, value)
+        forget()
+        yield
+        forget()
+
+
+def forget() -> None:
+    if db.engine.cache_info().currsize:
+        db.engine().dispose()
+    for cached in (settings, db.engine, queue.producer, queue.redis):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def database(template: str, running: tuple[Postgres, Valkey], tmp_path: Path) -> Iterator[str]:
+    """A database for this test alone, and this process set to it."""
+    url = copy_database(template)
+    with environment(DATABASE_URL=url, REDIS_URL=redis_url(running[1], 1), MODELS_URL=str(tmp_path / "models")):
+        yield url
+
+
+@pytest.fixture
+def session(database: str) -> Iterator[Session]:
+    """A session whose changes nobody else sees."""
+    with Session(db.engine(), expire_on_commit=False) as session:
+        yield session
+
+
+def redis_url(valkey: Valkey, number: int) -> str:
+    return valkey.url.rsplit("/", 1)[0] + f"/{number}"
+
+
+@dataclass
+class Service:
+    """The API and a worker as processes of their own, as in real life."""
+
+    env: dict[str, str]
+    folder: Path
+    port: int = field(default_factory=free_port)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, name: str) -> None:
+        commands = {
+            "api": f"-m uvicorn api.main:app --host 127.0.0.1 --port {self.port} --no-access-log",
+            "worker": "-m celery -A worker.app worker --concurrency 2 -E --without-gossip --without-mingle",
+        }
+        with open(self.folder / f"{name}.log", "ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, *commands[name].split()],
+                cwd=ROOT,
+                env=os.environ | self.env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def stop(self, name: str, way: signal.Signals = signal.SIGTERM) -> int:
+        process = self.processes.pop(name)
+        process.send_signal(way)
+        return process.wait(30)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def is_ready(self) -> bool:
+        try:
+            return bool(httpx.get(f"{self.url}/health", timeout=5).json()["status"] == "ok")
+        except httpx.TransportError:
+            return False
+
+    def user(self, name: str | None = None) -> httpx.Client:
+        """A client of a new user."""
+        with environment(**self.env):
+            return httpx.Client(base_url=self.url, headers={"X-API-Key": new_key(name)}, timeout=30)
+
+
+def new_key(name: str | None = None) -> str:
+    from shared import keys
+
+    name = name or f"user{next(numbers)}"
+    with db.transaction() as session:
+        user = keys.create_user(session, f"{name}@example.org", name)
+        return keys.issue(session, user.id, "test")
+
+
+def train_housing() -> None:
+    from worker import housing, training
+    from worker.publishing import publish
+
+    trained = training.train_regression(housing.load("sample"), housing.FEATURES, housing.TARGET, housing.prepare())
+    with db.transaction() as session:
+        publish(session, "housing", trained)
+
+
+@contextmanager
+def serving(postgres: str, redis: str, folder: Path, **settings: str) -> Iterator[Service]:
+    """A whole service on these servers, with the sample model."""
+    service = Service(
+        {"DATABASE_URL": postgres, "REDIS_URL": redis, "MODELS_URL": str(folder / "models"), **settings}, folder
+    )
+    with environment(**service.env):
+        train_housing()
+    try:
+        service.start("worker")
+        service.start("api")
+        eventually(service.is_ready)
+        yield service
+    finally:
+        for name in ("api", "worker"):
+            if name in service.processes:
+                service.stop(name)
+
+
+def eventually(true: Callable[[], object], seconds: float = 30) -> None:
+    """Returns once it is true; a minute is a failure, however slow the machine."""
+    import time
+
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not true within {seconds} s"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def service(
+    template: str, running: tuple[Postgres, Valkey], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("service")
+    with serving(copy_database(template), redis_url(running[1], 2), folder) as service:
+        yield service
+
+
+@pytest.fixture
+def http(service: Service) -> Iterator[httpx.Client]:
+    """A client of a user of this test's own."""
+    with service.user() as client:
+        yield client
+
+
+HOUSE = {
+    "longitude": -122.23,
+    "latitude": 37.88,
+    "housing_median_age": 41,
+    "total_rooms": 880,
+    "total_bedrooms": 129,
+    "population": 322,
+    "households": 126,
+    "median_income": 8.3252,
+}
+
+
+@pytest.fixture
+def house() -> dict[str, float]:
+    return dict(HOUSE)
