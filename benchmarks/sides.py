@@ -15,11 +15,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from benchmarks import load
 from benchmarks.load import Connection
 from cli.processes import Log, Part, wait_until
 from cli.servers import HOST, Postgres, Valkey, free_port
+from shared import keys
+from shared.settings import with_driver
 
 CONNECTIONS = 16
 POLL_SECONDS = 0.002
@@ -130,17 +134,15 @@ class Scoreline(Side):
     succeeded = "SELECT count(*) FROM jobs WHERE status = 'succeeded'"
 
     def prepare(self) -> None:
-        """Migrates, makes a key and trains the model, each in a process of its own, as `scoreline up` does."""
-        wanted = json.dumps({"key": "", "reader_password": "reader"})
-        self.key = json.loads(self.run("cli.prepare", said=wanted))["key"]
+        """Migrates, trains the model and makes a key."""
+        self.run("alembic", "upgrade", "head")
         self.run("scoreline.commands", "train", "housing")
+        self.key = issue_key(self.database_url)
 
-    def run(self, module: str, *arguments: str, said: str = "") -> str:
-        command = [sys.executable, "-m", module, *arguments]
+    def run(self, module: str, *arguments: str) -> None:
         environment = {**os.environ, **self.environment()}
-        return subprocess.run(
-            command, input=said, stdout=subprocess.PIPE, text=True, env=environment, check=True
-        ).stdout
+        with open(self.folder / "prepare.log", "ab") as log:
+            subprocess.run([sys.executable, "-m", module, *arguments], env=environment, stdout=log, check=True)
 
     def environment(self) -> dict[str, str]:
         models = str(self.folder / "models")
@@ -172,8 +174,8 @@ class Textbook(Side):
         self.artifact = artifact
 
     def environment(self) -> dict[str, str]:
-        with_driver = self.database_url.replace("postgresql:", "postgresql+psycopg2:", 1)
-        return {"DATABASE_URL": with_driver, "REDIS_URL": self.redis_url, "MODEL_PATH": str(self.artifact)}
+        address = with_driver(self.database_url)
+        return {"DATABASE_URL": address, "REDIS_URL": self.redis_url, "MODEL_PATH": str(self.artifact)}
 
     def post(self, body: bytes) -> bytes:
         return load.request("POST", "/predict", body, ["Content-Type: application/json"])
@@ -198,6 +200,14 @@ def both(folder: Path, postgres: Postgres, valkey: Valkey) -> tuple[Scoreline, T
 def made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def issue_key(url: str) -> str:
+    with Session(create_engine(with_driver(url))) as session:
+        user = keys.create_user(session, "bench@localhost", "bench")
+        key = keys.issue(session, user.id, "bench")
+        session.commit()
+    return key
 
 
 def create_database(url: str, name: str) -> None:

@@ -1,9 +1,10 @@
 """Makes a database ready for `scoreline up`: migrations, an admin with a key, a role that may read the predictions.
 
-Runs in a process of its own, which takes its memory with it. Takes and gives JSON.
+Runs in a process of its own, which takes its memory with it. Takes JSON as WANTED, gives JSON.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TypedDict
@@ -76,4 +77,4 @@ def has_model(session: Session) -> bool:
 
 
 if __name__ == "__main__":
-    json.dump(prepare(json.load(sys.stdin)), sys.stdout)
+    json.dump(prepare(json.loads(os.environ["WANTED"])), sys.stdout)

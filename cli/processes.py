@@ -71,8 +71,9 @@ def stop(process: subprocess.Popen[bytes], way: signal.Signals, seconds: float) 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Ends it with all that it started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def how(code: int) -> str:

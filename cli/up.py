@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -103,6 +104,7 @@ class Service:
         self.parts: dict[str, Part] = {}
         self.flower_login = self.kept.get("FLOWER_BASIC_AUTH") or f"scoreline:{secrets.token_urlsafe(16)}"
         self.training: subprocess.Popen[bytes] | None = None
+        self.errands: list[subprocess.Popen[bytes]] = []
         self.asked_to_stop = False
 
     def run(self) -> int:
@@ -145,7 +147,7 @@ class Service:
         self.start_worker(environment)
         self.start_api(environment)
         if not has_model:
-            self.train(environment)
+            self.training = self.run_errand("train", ["scoreline.commands", "train", "housing"], environment)
 
     def serve(self, kind: type[Server], name: str) -> str:
         server = kind(self.state / name, output=self.log.pipe(name), check=self.check)
@@ -157,8 +159,13 @@ class Service:
         """Migrates, writes local.env, and says whether there is a model."""
         reader_password = urlsplit(self.kept.get("DATABASE_URL_READONLY", "")).password or secrets.token_urlsafe(24)
         wanted = {"key": self.kept.get("SCORELINE_API_KEY", ""), "reader_password": reader_password}
-        child = self.child("prepare", ["cli.prepare", json.dumps(wanted)], environment, subprocess.PIPE)
-XX        self.write_env(addresses, found["key"], reader_password if found["may_read"] else "")
+        # In the environment, which others cannot read, and not among the arguments, which they can.
+        errand = self.run_errand("prepare", ["cli.prepare"], {**environment, "WANTED": json.dumps(wanted)}, PIPE)
+        answer = self.answer(errand)
+        if errand.returncode:
+            raise ServerError(f"preparing the database {how(errand.returncode)}; its last lines above say why")
+        found = json.loads(answer)
+        self.write_env(addresses, found["key"], reader_password if found["may_read"] else "")
         return bool(found["has_model"])
 
     def write_env(self, addresses: dict[str, str], key: str, reader_password: str) -> None:
@@ -196,19 +203,31 @@ XX        self.write_env(addresses, found["key"], reader_password if found["may_
         self.parts[name] = Part(name, command, environment, self.log, patience, self.state)
         self.parts[name].start()
 
-    def train(self, environment: dict[str, str]) -> None:
-        self.training = subprocess.Popen(
-            [sys.executable, "-m", "scoreline.commands", "train", "housing"],
+    def run_errand(
+        self, name: str, command: list[str], environment: dict[str, str], output: int | None = None
+    ) -> subprocess.Popen[bytes]:
+        """A child that comes to an end by itself."""
+        errand = subprocess.Popen(
+            [sys.executable, "-m", *command],
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=self.log.pipe("train"),
-            stderr=subprocess.STDOUT,
+            stdout=output or self.log.pipe(name),
+            stderr=self.log.pipe(name),
             start_new_session=True,
             preexec_fn=ends_with_launcher(signal.SIGKILL),
         )
+        self.errands.append(errand)
+        return errand
+
+    def answer(self, errand: subprocess.Popen[bytes]) -> bytes:
+        while True:
+            self.check()
+            with suppress(subprocess.TimeoutExpired):
+                return errand.communicate(timeout=0.1)[0]
 
     def watch(self) -> None:
         """Starts again the part that died; a server that died, or one that dies again and again, is the end."""
+        self.check()
         for server in self.servers:
             if (code := server.process.poll()) is not None:
                 raise ServerError(f"{server.program} {how(code)}; stopping everything")
@@ -250,9 +269,9 @@ XX        self.write_env(addresses, found["key"], reader_password if found["may_
         """API, worker, Flower, Valkey, PostgreSQL: each finishes while what it needs is still there."""
         self.asked_to_stop = True
         self.log.say("stopping; Ctrl-C again hastens it")
-        if self.training:
-            kill(self.training)
-            self.training.wait()
+        for errand in self.errands:
+            kill(errand)
+            errand.wait()
         for name in STOP_ORDER:
             if name in self.parts:
                 self.parts[name].stop()

@@ -1,9 +1,11 @@
 """The real servers, started once for the whole run; databases are copied from a migrated template."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -76,11 +78,31 @@ def forget() -> None:
         cached.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def trained(
+    template: str, running: tuple[Postgres, Valkey], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """The same with the sample model in it, and the folder of its artefact."""
+    url, models = copy_database(template), tmp_path_factory.mktemp("models")
+    with environment(DATABASE_URL=url, MODELS_URL=str(models)):
+        train_housing()
+    return url, models
+
+
 @pytest.fixture
 def database(template: str, running: tuple[Postgres, Valkey], tmp_path: Path) -> Iterator[str]:
     """A database for this test alone, and this process set to it."""
     url = copy_database(template)
     with environment(DATABASE_URL=url, REDIS_URL=redis_url(running[1], 1), MODELS_URL=str(tmp_path / "models")):
+        yield url
+
+
+@pytest.fixture
+def trained_database(trained: tuple[str, Path], running: tuple[Postgres, Valkey], tmp_path: Path) -> Iterator[str]:
+    """The same with the sample model, whose artefact is this test's to spoil."""
+    url = copy_database(trained[0])
+    models = shutil.copytree(trained[1], tmp_path / "models")
+    with environment(DATABASE_URL=url, REDIS_URL=redis_url(running[1], 1), MODELS_URL=str(models)):
         yield url
 
 
@@ -161,13 +183,10 @@ def train_housing() -> None:
 
 
 @contextmanager
-def serving(postgres: str, redis: str, folder: Path, **settings: str) -> Iterator[Service]:
-    """A whole service on these servers, with the sample model."""
-    service = Service(
-        {"DATABASE_URL": postgres, "REDIS_URL": redis, "MODELS_URL": str(folder / "models"), **settings}, folder
-    )
-    with environment(**service.env):
-        train_housing()
+def serving(postgres: str, redis: str, models: Path, folder: Path, **settings: str) -> Iterator[Service]:
+    """A whole service on these servers."""
+    addresses = {"DATABASE_URL": postgres, "REDIS_URL": redis, "MODELS_URL": str(models)}
+    service = Service(addresses | settings, folder)
     try:
         service.start("worker")
         service.start("api")
@@ -181,8 +200,6 @@ def serving(postgres: str, redis: str, folder: Path, **settings: str) -> Iterato
 
 def eventually(true: Callable[[], object], seconds: float = 30) -> None:
     """Returns once it is true; a minute is a failure, however slow the machine."""
-    import time
-
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"not true within {seconds} s"
@@ -191,10 +208,10 @@ def eventually(true: Callable[[], object], seconds: float = 30) -> None:
 
 @pytest.fixture(scope="session")
 def service(
-    template: str, running: tuple[Postgres, Valkey], tmp_path_factory: pytest.TempPathFactory
+    trained: tuple[str, Path], running: tuple[Postgres, Valkey], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    with serving(copy_database(template), redis_url(running[1], 2), folder) as service:
+    with serving(copy_database(trained[0]), redis_url(running[1], 2), trained[1], folder) as service:
         yield service
 
 

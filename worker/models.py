@@ -57,9 +57,13 @@ def load(version_id: int) -> Model:
     return _loaded[version_id]
 
 
+def folder() -> Path:
+    return Path(settings().models_url)
+
+
 def checked_bytes(version: Version) -> bytes:
     """The artefact, read once, so that what was checked is what is loaded."""
-    path = Path(settings().models_url) / version.artifact
+    path = folder() / version.artifact
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -78,10 +82,9 @@ def store(pipeline: Any, model: str) -> tuple[str, str]:
     buffer = BytesIO()
     joblib.dump(pipeline, buffer, compress=3)
     digest = sha256(buffer.getvalue()).hexdigest()
-    folder = Path(settings().models_url)
-    folder.mkdir(parents=True, exist_ok=True)
     artifact = f"{model}-{digest[:16]}.joblib"
-    unfinished = folder / f".{artifact}.new"
+    folder().mkdir(parents=True, exist_ok=True)
+    unfinished = folder() / f".{artifact}.new"
     unfinished.write_bytes(buffer.getvalue())
-    unfinished.replace(folder / artifact)
+    unfinished.replace(folder() / artifact)
     return artifact, digest

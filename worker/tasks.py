@@ -62,8 +62,8 @@ def failures(held: list[Claimed], problem: dict[str, Any]) -> list[Result]:
 def settle(lane: Lane, results: list[Result]) -> bool:
     """Writes the results and wakes who waits for them. Whether more waits in the lane."""
     with transaction() as session:
-        changed = jobs.finish(session, results)
-        after_commit(session, lambda: queue.announce(job.id for job in changed))
+        if changed := jobs.finish(session, results):
+            after_commit(session, lambda: queue.announce(job.id for job in changed))
         return jobs.waits(session, lane)
 
 

@@ -95,14 +95,15 @@ def jobs(job: str | None, status: str | None, limit: int, as_json: bool) -> None
     if as_json or job:
         show(found)
         return
-    table = Table("job", "status", "model", "records", "failed", "created", box=None)
+    table = Table(box=None)
+    for heading in ("job", "status", "model", "records", "failed", "created"):
+        table.add_column(heading, no_wrap=True, overflow="ignore")
     for one in found["items"]:
         model, records = one["model"], one["records"]
         name = f"{model['name']}:{model['version']}"
-        table.add_row(
-            one["id"], one["status"], name, f"{records['total']:,}", f"{records['failed']:,}", one["created_at"]
-        )
-    Console().print(table)
+        counts = (f"{records['total']:,}", f"{records['failed']:,}")
+        table.add_row(one["id"], one["status"], name, *counts, one["created_at"][:19].replace("T", " "))
+    Console(width=max(Console().width, 110)).print(table)
 
 
 @scoreline.command()

@@ -9,7 +9,7 @@ import pytest
 
 from cli.servers import Postgres, Valkey, servers
 from tests.api.test_predict import assert_problem
-from tests.conftest import Service, eventually, migrate, serving
+from tests.conftest import Service, environment, eventually, migrate, serving, train_housing
 
 House = dict[str, Any]
 
@@ -19,7 +19,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, Va
     folder = tmp_path_factory.mktemp("outages")
     with servers(folder) as (postgres, valkey):
         migrate(postgres.url)
-        with serving(postgres.url, valkey.url, folder, LEASE_SECONDS="3", RELAY_SECONDS="0.5") as service:
+        models = folder / "models"
+        with environment(DATABASE_URL=postgres.url, MODELS_URL=str(models)):
+            train_housing()
+        with serving(postgres.url, valkey.url, models, folder, LEASE_SECONDS="3", RELAY_SECONDS="0.5") as service:
             yield postgres, valkey, service
 
 

@@ -1,6 +1,7 @@
 """One record in, a job out: against the real API and the real worker."""
 
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -187,7 +188,8 @@ def test_another_type_of_body(http: httpx.Client, house: House) -> None:
 
 def test_the_body_is_counted_as_it_streams_in(service: Service, http: httpx.Client) -> None:
     """The answer comes while most of the body has not been sent."""
-    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nX-API-Key: {http.headers['x-api-key']}\r\nContent-Length: 100000000\r\n\r\n"
+    lines = ("POST /predict HTTP/1.1", "Host: x", f"X-API-Key: {http.headers['x-api-key']}", "Content-Length: 99999999")
+    head = "\r\n".join((*lines, "", ""))
     with socket.create_connection(("127.0.0.1", service.port), timeout=10) as link:
         link.sendall(head.encode() + b" " * (settings().predict_bytes + 1))
         assert link.recv(1000).startswith(b"HTTP/1.1 413")

@@ -1,0 +1,121 @@
+"""From claimed slices to results, with real pipelines."""
+
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+from sqlalchemy import text
+
+from shared import db, jobs, keys
+from shared.errors import ScorelineError
+from shared.jobs import Claimed, NewJob
+from shared.tables import Lane, Version
+from worker import models, scoring, tasks
+from worker.models import CannotLoad, Model
+
+INTERVAL = {"level": 0.9, "half_width": 10.0, "minimum": 0.0}
+
+
+def claimed(number: int, inputs: list[Any], errors: list[dict[str, Any]] | None = None) -> Claimed:
+    return Claimed(number, UUID(int=number), 1, 1, 0, 0, len(inputs), inputs, errors)
+
+
+class Moody:
+    """A model that cannot stand 13, and has no number for 7."""
+
+    def predict(self, matrix: Any) -> Any:
+        if (matrix == 13).any():
+            raise ValueError("thirteen")
+        return np.where(matrix[:, 0] == 7, np.nan, matrix[:, 0])
+
+
+MOODY = Model("moody:1", Moody().predict, INTERVAL)
+
+
+def test_slices_are_scored_together_and_answered_apart() -> None:
+    fitted = LinearRegression().fit([[0.0], [1.0]], [0.0, 100.0])
+    one, two = scoring.score(
+        Model("line:1", fitted.predict, INTERVAL), [claimed(1, [[1.0]]), claimed(2, [[0.5], [2.0]])]
+    )
+    assert np.allclose(np.array(one.outputs, dtype=float), [[100, 90, 110]])
+    assert np.allclose(np.array(two.outputs, dtype=float), [[50, 40, 60], [200, 190, 210]])
+    assert (one.id, two.id, one.errors, two.errors) == (1, 2, [], [])
+
+
+def test_the_low_end_is_not_below_what_was_ever_seen() -> None:
+    [result] = scoring.score(MOODY, [claimed(1, [[3.0], [-5.0]])])
+    assert result.outputs == [[3, 0, 13], [-5, -5, 5]]
+
+
+def test_only_the_record_to_blame_fails() -> None:
+    inputs = [[float(number)] for number in range(100)]
+    [result] = scoring.score(MOODY, [claimed(1, inputs)])
+    assert [offset for offset, output in enumerate(result.outputs) if output is None] == [7, 13]
+    assert {error["offset"]: error["code"] for error in result.errors} == {7: "no_output", 13: "model_error"}
+    assert "thirteen" in next(error["detail"] for error in result.errors if error["offset"] == 13)
+
+
+def test_records_that_were_refused_keep_their_error_and_their_place() -> None:
+    refused = {"offset": 1, "code": "type", "detail": "no number"}
+    [result] = scoring.score(MOODY, [claimed(1, [[1.0], None, [2.0]], [refused])])
+    assert result.outputs == [[1, 0, 11], None, [2, 0, 12]]
+    assert result.errors == [refused]
+
+
+def test_missing_values_reach_the_model_as_nan() -> None:
+    seen: list[Any] = []
+
+    def predict(matrix: Any) -> Any:
+        seen.append(matrix)
+        return np.zeros(len(matrix))
+
+    scoring.score(Model("m:1", predict, INTERVAL), [claimed(1, [[None], [1]])])
+    assert np.isnan(seen[0][0, 0])
+    assert seen[0].dtype == float
+
+
+def test_a_changed_artefact_is_not_loaded(trained_database: str) -> None:
+    with db.transaction() as session:
+        version = session.query(Version).one()
+    assert models.checked_bytes(version)
+    path = models.folder() / version.artifact
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CannotLoad, match="is not the registered artefact"):
+        models.load(version.id)
+    path.unlink()
+    with pytest.raises(ScorelineError, match="is not in MODELS_URL"):
+        models.load(version.id)
+
+
+def test_a_version_that_cannot_be_loaded_fails_its_jobs_after_the_attempts(trained_database: str) -> None:
+    with db.transaction() as session:
+        version = session.query(Version).one()
+        owner = keys.create_user(session, "a@example.org", "a").id
+        job = NewJob(jobs.new_id(), owner, version.id, [[1.0] * 8], {})
+        jobs.accept(session, [job])
+    (models.folder() / version.artifact).unlink()
+    for attempt in range(1, 4):
+        with db.transaction() as session:
+            session.execute(text("UPDATE slices SET available_at = clock_timestamp()"))
+            held = jobs.claim(session, Lane.SINGLE, "w", 10)
+        assert held[0].attempt == attempt
+        tasks.settle(Lane.SINGLE, tasks.results_of(held))
+    with db.transaction() as session:
+        row = session.execute(text("SELECT status, errors FROM slices")).one()
+    assert row.status == "failed"
+    assert row.errors[0]["code"] == "model_unavailable"
+
+
+def test_a_record_that_keeps_killing_workers_fails(trained_database: str) -> None:
+    with db.transaction() as session:
+        version = session.query(Version).one().id
+        owner = keys.create_user(session, "a@example.org", "a").id
+        jobs.accept(session, [NewJob(jobs.new_id(), owner, version, [[1.0] * 8], {})])
+        session.execute(text("UPDATE slices SET crashes = 3"))
+        held = jobs.claim(session, Lane.SINGLE, "w", 10)
+    [result] = tasks.results_of(held)
+    assert result.errors[0]["code"] == "worker_died"
