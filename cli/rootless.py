@@ -74,7 +74,7 @@ def copy_programs(source: Path, copy: Path) -> None:
     COPIES.mkdir(parents=True)
     shutil.copytree(source.parent.parent / libraries, COPIES / libraries)
     shutil.copytree(source, partial := copy.with_name("partial"), ignore=shutil.ignore_patterns("include"))
-    for path in (COPIES, *COPIES.rglob("*")):
+    for path in (COPIES.parent, COPIES, *COPIES.rglob("*")):
         path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
     partial.rename(copy)
 
@@ -94,9 +94,10 @@ def spawn(
     arguments: Sequence[str | Path], folder: Path, output: int, before: Callable[[], None] | None = None
 ) -> subprocess.Popen[bytes]:
     """A child in `folder` that is not root, and runs `before` once it is not."""
+    namespace = way() == "namespace"
 
     def prepare() -> None:
-        if way() == "namespace":
+        if namespace:
             enter_namespace()
         if before is not None:
             before()

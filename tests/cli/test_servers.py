@@ -11,12 +11,14 @@ import psycopg2
 import pytest
 import redis
 
+from cli import rootless
 from cli.processes import command_line, wait_until
 from cli.servers import Postgres, Server, ServerError, Valkey, free_port, servers
 
 ROOT = Path(__file__).parents[2]
 SYSTEM_PYTHON = f"/usr/bin/python3.{sys.version_info.minor}"
 NOBODY = "65534"
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 # A launcher that says where its servers are, and then waits to be killed.
 LAUNCHER = """
 import sys, signal
@@ -151,7 +153,7 @@ def test_no_server_outlives_a_killed_launcher(tmp_path: Path) -> None:
     assert_dies_with_its_servers(*launch(tmp_path), tmp_path)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user")
+@only_root
 def test_an_ordinary_user_may_run_them_too() -> None:
     if not shutil.which("setpriv") or not Path(SYSTEM_PYTHON).exists():
         pytest.skip(f"needs setpriv and {SYSTEM_PYTHON}, an interpreter that everybody can reach")
@@ -163,6 +165,21 @@ def test_an_ordinary_user_may_run_them_too() -> None:
         assert_dies_with_its_servers(*launch(folder, *become, python=SYSTEM_PYTHON), folder)
     finally:
         shutil.rmtree(folder)
+
+
+@only_root
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_where_namespaces_are_refused_root_runs_it_as_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rootless, "way", lambda: "nobody")
+    monkeypatch.setattr(rootless, "postgres_programs", rootless.postgres_programs.__wrapped__)
+    tmp_path.chmod(0o700)  # nobody cannot come here by its path
+    postgres = Postgres(tmp_path / "postgres")
+    postgres.start()
+    try:
+        assert Path(f"/proc/{postgres.process.pid}").stat().st_uid == int(NOBODY)
+        assert answer(postgres.url, "SELECT 1") == 1
+    finally:
+        postgres.stop()
 
 
 def test_a_leftover_of_a_killed_launcher_is_ended_first(tmp_path: Path) -> None:
