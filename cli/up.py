@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from scoreline.local import read_env
 
 from cli.processes import Log, Part, ends_with_launcher, how, kill, wait_until
 from cli.servers import HOST, Postgres, Server, ServerError, Valkey, write_secret
@@ -98,7 +99,7 @@ class Service:
     def __init__(self, state: Path, port: int, workers: int, flower_port: int) -> None:
         self.state, self.port, self.workers, self.flower_port = state.absolute(), port, workers, flower_port
         self.env_file = state / "local.env"
-        self.kept = read_env(self.env_file)
+        self.kept = read_env(self.env_file) if self.env_file.exists() else {}
         self.log = Log(sys.stdout.buffer)
         self.servers: list[Server] = []
         self.parts: dict[str, Part] = {}
@@ -284,13 +285,6 @@ class Service:
         """Nobody finishes; what was accepted stays in the database, and is scored at the next start."""
         for part in self.parts.values():
             kill(part.process)
-
-
-def read_env(path: Path) -> dict[str, str]:
-    """What an earlier start wrote."""
-    with suppress(FileNotFoundError):
-        return dict(line.split("=", 1) for line in path.read_text().splitlines())
-    return {}
 
 
 def as_reader(url: str, password: str) -> str:
