@@ -37,6 +37,7 @@ class Side(ABC):
     name: str
     api: str
     worker: str
+    queues: str
     burst: int
     unfinished: str
     succeeded: str
@@ -76,15 +77,15 @@ class Side(ABC):
                 log.close()
 
     def start(self, log: Log) -> None:
-        environment = {**os.environ, **self.environment()}
         # As in cli/up.py, for both sides.
+        environment = {**os.environ, **self.environment(), "OMP_NUM_THREADS": "1"}
         api = ["uvicorn", self.api, f"--host={HOST}", f"--port={self.port}", "--no-access-log"]
         worker = ["celery", "--quiet", f"--app={self.worker}", "worker", "--concurrency=2"]
-        options = ["-E", "--without-gossip", "--without-mingle"]
-        one_core = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore:You're running the worker"}
+        options = ["--without-gossip", "--without-mingle", f"--queues={self.queues}", "-E"]
+        quiet = {"PYTHONWARNINGS": "ignore:You're running the worker"}
         self.parts = [
             Part("api", api, environment, log, 15, self.folder),
-            Part("worker", [*worker, *options], environment | one_core, log, 40, self.folder),
+            Part("worker", [*worker, *options], environment | quiet, log, 40, self.folder),
         ]
         for part in self.parts:
             part.start()
@@ -129,6 +130,7 @@ class Scoreline(Side):
     name = "scoreline"
     api = "api.main:app"
     worker = "worker.app"
+    queues = "single,bulk"
     burst = 4_000
     unfinished = "SELECT EXISTS (SELECT FROM slices WHERE status IN ('pending', 'running'))"
     succeeded = "SELECT count(*) FROM jobs WHERE status = 'succeeded'"
@@ -165,6 +167,7 @@ class Textbook(Side):
     name = "textbook"
     api = "benchmarks.textbook.main:app"
     worker = "benchmarks.textbook.tasks"
+    queues = "celery"
     burst = 1_000
     unfinished = "SELECT EXISTS (SELECT FROM predictions WHERE status <> 'done')"
     succeeded = "SELECT count(*) FROM predictions WHERE result IS NOT NULL"
