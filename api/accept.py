@@ -51,7 +51,7 @@ def accept(asked: Sequence[Asked], hints: Hints) -> list[Accepted | Exception]:
         created = jobs.accept(session, [check.job for check in new]) if new else {}
         replays = jobs_by_id(session, [owner for owner in owners.values() if isinstance(owner, UUID)]) if owners else {}
         if new:
-            after_commit(session, lambda: hints.send(Lane.SINGLE))
+            after_commit(session, lambda: hints.send(Lane.SINGLE, requests=len(new)))
     return [
         check
         if isinstance(check, ScorelineError)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from shared import keys
-from shared.db import transaction
+from shared.db import statement
 from shared.errors import Unauthorized
 from shared.keys import Caller
 
@@ -29,11 +29,11 @@ class Callers:
                 self.known.clear()
             lookup = asyncio.create_task(asyncio.to_thread(look_up, secret))
             self.known[secret] = (time.monotonic() + BELIEVED_SECONDS, lookup)
-        return await asyncio.shield(lookup)
+        return lookup.result() if lookup.done() else await asyncio.shield(lookup)
 
 
 def look_up(secret: str) -> Caller | None:
-    with transaction() as session:
+    with statement() as session:
         return keys.whose(session, secret)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from api import answers, parameters
-from api.answers import JobPage, StatusName
+from api.answers import Job, JobPage, Json, StatusName
 from api.callers import Calling
 from api.problems import documented
 from api.state import Shared
@@ -21,42 +21,41 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag in If-None-Match"}}
 
 
-@router.get("", responses=documented(Unauthorized, Invalid, NotFound, DatabaseAway))
+@router.get("", response_model=JobPage, responses=documented(Unauthorized, Invalid, NotFound, DatabaseAway))
 def list_jobs(
     request: Request,
-    response: Response,
     caller: Calling,
     status: StatusName | None = None,
     model: str | None = None,
     limit: Limit = 50,
     after: UUID | None = None,
-) -> JobPage:
+) -> Response:
     """Your jobs, newest first."""
     name, number = parameters.model_filter(model)
     with transaction() as session:
         rows = lookup.jobs_page(session, caller.user_id, limit + 1, after, status, name, number)
         items = [answers.job(row, lookup.outlook(session, row)) for row in rows[:limit]]
-    following = str(items[-1].id) if len(rows) > limit else None
-    link_next(request, response, following)
-    return JobPage(items=items, next=following)
+    following = items[-1]["id"] if len(rows) > limit else None
+    return Json({"items": items, "next": following}, headers=link_next(request, following))
 
 
-def link_next(request: Request, response: Response, after: str | None) -> None:
-    if after:
-        query = request.url.include_query_params(after=after).query
-        response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+def link_next(request: Request, after: str | None) -> dict[str, str]:
+    if after is None:
+        return {}
+    query = request.url.include_query_params(after=after).query
+    return {"Link": f'<{request.url.path}?{query}>; rel="next"'}
 
 
-@router.get("/{job_id}", responses=documented(Unauthorized, NotFound, Invalid, DatabaseAway) | UNCHANGED)
+@router.get(
+    "/{job_id}", response_model=Job, responses=documented(Unauthorized, NotFound, Invalid, DatabaseAway) | UNCHANGED
+)
 async def read_job(
     job_id: str,
     request: Request,
     caller: Calling,
     state: Shared,
-    wait: Annotated[
-        float, Query(ge=0, le=3600, description="answer when it is finished, at the latest after N seconds")
-    ] = 0,
-) -> Any:
+    wait: Annotated[float, Query(ge=0, le=3600, description="answer when finished, at the latest after N seconds")] = 0,
+) -> Response:
     """One job. With `wait`, the answer comes when it is finished."""
     wanted = parameters.job_id(job_id)
     row = own(await state.read(wanted), caller.user_id, wanted)
@@ -65,8 +64,7 @@ async def read_job(
     etag = f'"{row.revision}"'
     if etag in [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers={"ETag": etag})
-    body = answers.job(row, await state.outlook(row))
-    return Response(body.model_dump_json(), headers={"ETag": etag}, media_type="application/json")
+    return Json(answers.job(row, await state.outlook(row)), headers={"ETag": etag})
 
 
 def own(row: JobRow | None, user: int, wanted: UUID) -> JobRow:

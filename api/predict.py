@@ -2,16 +2,16 @@
 
 import re
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api import answers, bodies, parameters
 from api.accept import Asked
-from api.answers import Job
-from api.callers import Calling
+from api.answers import Job, Json
+from api.callers import caller
 from api.problems import documented
-from api.state import Shared, State
+from api.state import State
 from shared import jobs
 from shared.errors import (
     Conflict,
@@ -34,53 +34,58 @@ WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})(?=$|[,;\s])")
 UNKNOWN = Outlook(None, None)
 REFUSALS = documented(Malformed, Unauthorized, NotFound, Conflict, TooLarge, UnsupportedType, Invalid, DatabaseAway)
 DONE: dict[int | str, dict[str, Any]] = {200: {"model": Job, "description": "With `Prefer: wait`: the finished job"}}
-ModelRef = Annotated[str, Path(description="`housing`, `housing:3` or `housing@champion`")]
+MODEL: dict[str, Any] = {
+    "name": "model",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "`housing`, `housing:3` or `housing@champion`",
+}
 
 
-def body_schema(name: str) -> dict[str, Any]:
+def body_schema(name: str, *more: dict[str, Any]) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-    return {"parameters": parameters.DOCUMENTED, "requestBody": {"required": True, "content": content}}
+    return {"parameters": [*more, *parameters.DOCUMENTED], "requestBody": {"required": True, "content": content}}
 
 
-@router.post("/predict", status_code=202, responses={**REFUSALS, **DONE}, openapi_extra=body_schema("Record"))
-async def predict(request: Request, response: Response, caller: Calling, state: Shared) -> Job:
+ACCEPTED: dict[str, Any] = {"response_model": Job, "status_code": 202, "responses": {**REFUSALS, **DONE}}
+
+
+# These take the request alone: resolving dependencies costs more than storing the record.
+@router.post("/predict", **ACCEPTED, openapi_extra=body_schema("Record"))
+async def predict(request: Request) -> Response:
     """Scores one record with the default model."""
+    sender = await caller(request)
     body, record = await bodies.json_of(request, settings().predict_bytes)
-    return await submit(request, response, state, asked(request, caller, "/predict", body, DEFAULT_MODEL, record))
+    return await submit(request, asked(request, sender, body, DEFAULT_MODEL, record))
 
 
-@router.post(
-    "/predict/{model}", status_code=202, responses={**REFUSALS, **DONE}, openapi_extra=body_schema("AnyRecord")
-)
-async def predict_with(model: ModelRef, request: Request, response: Response, caller: Calling, state: Shared) -> Job:
+@router.post("/predict/{model}", **ACCEPTED, openapi_extra=body_schema("AnyRecord", MODEL))
+async def predict_with(request: Request) -> Response:
     """Scores one record with this model."""
+    sender = await caller(request)
     body, record = await bodies.json_of(request, settings().predict_bytes)
-    return await submit(request, response, state, asked(request, caller, f"/predict/{model}", body, model, record))
+    return await submit(request, asked(request, sender, body, request.path_params["model"], record))
 
 
-@router.post("/predictions", status_code=202, responses={**REFUSALS, **DONE}, openapi_extra=body_schema("Envelope"))
-async def predict_enveloped(request: Request, response: Response, caller: Calling, state: Shared) -> Job:
+@router.post("/predictions", **ACCEPTED, openapi_extra=body_schema("Envelope"))
+async def predict_enveloped(request: Request) -> Response:
     """Scores one record; model, input and metadata come in one object."""
+    sender = await caller(request)
     body, envelope = await bodies.json_of(request, settings().predict_bytes)
     model, record, metadata = parameters.envelope(envelope)
-    one = asked(request, caller, "/predictions", body, model, record, metadata)
-    return await submit(request, response, state, one)
+    return await submit(request, asked(request, sender, body, model, record, metadata))
 
 
 def asked(
-    request: Request,
-    caller: Caller,
-    route: str,
-    body: bytes,
-    ref: str,
-    record: Any,
-    metadata: dict[str, str] | None = None,
+    request: Request, sender: Caller, body: bytes, ref: str, record: Any, metadata: dict[str, str] | None = None
 ) -> Asked:
     job_id = jobs.new_id()
     key = parameters.idempotency_key(request)
-    use = Use(caller.user_id, route, key, fingerprint(request, body), job_id) if key else None
+    route = request.url.path.removeprefix("/api/v1") if key else ""
+    use = Use(sender.user_id, route, key, fingerprint(request, body), job_id) if key else None
     metadata = parameters.metadata(request.query_params) | (metadata or {})
-    return Asked(job_id, caller.user_id, ref, record, metadata, parameters.expires_in(request.query_params), use)
+    return Asked(job_id, sender.user_id, ref, record, metadata, parameters.expires_in(request.query_params), use)
 
 
 def fingerprint(request: Request, body: bytes) -> str:
@@ -88,8 +93,9 @@ def fingerprint(request: Request, body: bytes) -> str:
     return sha256(b"\0".join(parts)).hexdigest()
 
 
-async def submit(request: Request, response: Response, state: State, one: Asked) -> Job:
+async def submit(request: Request, one: Asked) -> Response:
     """The job, stored; and finished, if the client would rather wait for that and it takes no longer."""
+    state: State = request.app.state.scoreline
     seconds = wanted_wait(request)
     with state.waiting.on(one.job_id) as changed:
         accepted = await state.accept(one)
@@ -98,15 +104,12 @@ async def submit(request: Request, response: Response, state: State, one: Asked)
             row = await state.finished(row, changed, seconds)
     if seconds and accepted.replayed:
         row = await state.followed(row.id, seconds) or row
-    response.headers["Location"] = f"/jobs/{row.id}"
+    headers = {"Location": f"/jobs/{row.id}"}
     if accepted.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    if seconds and row.finished:
-        response.status_code = 200
-        response.headers["Preference-Applied"] = f"wait={seconds}"
-    else:
-        response.headers["Retry-After"] = "1"
-    return answers.job(row, UNKNOWN)
+        headers["Idempotent-Replayed"] = "true"
+    waited = seconds > 0 and row.finished
+    headers |= {"Preference-Applied": f"wait={seconds}"} if waited else {"Retry-After": "1"}
+    return Json(answers.job(row, UNKNOWN), 200 if waited else 202, headers)
 
 
 def wanted_wait(request: Request) -> int:

@@ -34,7 +34,7 @@ def list_predictions(
         rows = lookup.predictions_page(session, caller.user_id, limit + 1, cursor, job, name, number)
     items = [answers.prediction(row) for row in rows[:limit]]
     following = items[-1].id if len(rows) > limit else None
-    link_next(request, response, following)
+    response.headers.update(link_next(request, following))
     return PredictionPage(items=items, next=following)
 
 

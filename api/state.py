@@ -12,7 +12,7 @@ from api.accept import Accepted, Asked, accept
 from api.callers import Callers
 from api.together import Together
 from api.waiting import Waiting
-from shared.db import transaction
+from shared.db import statement, transaction
 from shared.lookup import JobRow, Outlook, jobs_by_id, outlook
 from shared.queue import Hints
 
@@ -67,12 +67,12 @@ def look_ahead(row: JobRow) -> Outlook:
 
 
 def read(ids: Sequence[UUID]) -> list[JobRow | None]:
-    with transaction() as session:
+    with statement() as session:
         found = jobs_by_id(session, ids)
     return [found.get(job) for job in ids]
 
 
-def state(request: Request) -> State:
+async def state(request: Request) -> State:  # not async, it would take a thread for each request
     found: State = request.app.state.scoreline
     return found
 

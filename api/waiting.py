@@ -10,7 +10,7 @@ import orjson
 from redis.asyncio import Redis
 
 from shared import jobs, queue
-from shared.db import transaction
+from shared.db import statement
 from shared.errors import DatabaseAway
 from shared.settings import settings
 
@@ -78,7 +78,7 @@ class Waiting:
 
 def finished_among(wanted: list[UUID]) -> list[UUID]:
     try:
-        with transaction() as session:
+        with statement() as session:
             return jobs.finished_among(session, wanted)
     except DatabaseAway:
         return []

@@ -1,19 +1,24 @@
 """The way to the database, and the only place that commits."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from math import inf
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, NullPool, create_engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+import psycopg2
+from sqlalchemy import Engine, NullPool, create_engine, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from shared.errors import DatabaseAway
 from shared.settings import settings
 
+IDLE_SECONDS = 1.0
 AFTER = "after the commit"
 # What PostgreSQL says while it starts, stops, or has no room: the client may come again.
 AWAY_CODES = ("57P", "53", "08", "40")
@@ -46,19 +51,44 @@ def make_engine(size: int, statement_seconds: float | None = None) -> Engine:
     """An engine with `size` connections; with 0 each transaction opens its own."""
     pool: dict[str, Any] = {"poolclass": NullPool}
     if size:
-        pool = {"pool_size": size, "max_overflow": 0, "pool_timeout": 5, "pool_pre_ping": True}
-    return create_engine(
+        pool = {"pool_size": size, "max_overflow": 0, "pool_timeout": 5}
+    made = create_engine(
         settings().database_url,
         connect_args=connect_arguments(statement_seconds or settings().statement_seconds),
         json_serializer=to_json,
         json_deserializer=orjson.loads,
         **pool,
     )
+    event.listen(made, "checkin", remember_use)
+    event.listen(made, "checkout", check_idle)
+    return made
+
+
+def remember_use(_: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def check_idle(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """Asks a connection that was idle for a second whether it still lives: a round trip that busy ones are spared."""
+    if time.monotonic() - record.info.get("used_at", inf) < IDLE_SECONDS:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        connection.rollback()
+    except psycopg2.Error as error:
+        raise DisconnectionError from error
 
 
 @cache
 def engine() -> Engine:
     return make_engine(settings().database_pool)
+
+
+@cache
+def autocommit() -> Engine:
+    """The same pool, for statements that stand alone."""
+    return engine().execution_options(isolation_level="AUTOCOMMIT")
 
 
 def is_away(error: DBAPIError) -> bool:
@@ -67,6 +97,13 @@ def is_away(error: DBAPIError) -> bool:
     if code is None:
         return isinstance(error, OperationalError | InterfaceError)
     return str(code).startswith(AWAY_CODES)
+
+
+@contextmanager
+def statement() -> Iterator[Session]:
+    """A session for one statement, a transaction by itself: it saves the round trips of BEGIN and COMMIT."""
+    with transaction(autocommit()) as session:
+        yield session
 
 
 @contextmanager
@@ -86,6 +123,6 @@ def transaction(on: Engine | None = None) -> Iterator[Session]:
         call()
 
 
-def after_commit(session: Session, call: Callable[[], None]) -> None:
+def after_commit(session: Session, call: Callable[[], object]) -> None:
     """Has `call` run once the transaction is durable, and never if it is not."""
     session.info.setdefault(AFTER, []).append(call)

@@ -1,7 +1,7 @@
 """Idempotency keys: the same request sent again gets the job of the first, for a day."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +46,7 @@ def remember(session: Session, uses: Sequence[Use]) -> list[UUID | OtherContent]
     """For each use the job that its key stands for: its own when the key is new, else that of the first request."""
     if not uses:
         return []
-    written = {"uses": to_json([asdict(use) for use in uses])}
+    written = {"uses": to_json(list(uses))}
     session.execute(REMEMBER, written)
     stored = {(row.user_id, row.route, row.key): row for row in session.execute(STORED, written)}
     return [job_of(use, stored[use.user_id, use.route, use.key]) for use in uses]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.registry import signatures
@@ -65,11 +65,7 @@ LEFT JOIN slices ON jobs.total = 1 AND slices.job_id = jobs.id
 """
 
 
-def typed(query: str) -> Any:
-    return text(query).columns(inputs=JSON, outputs=JSON, errors=JSON)
-
-
-BY_ID = typed(f"{JOB} WHERE jobs.id = ANY(:ids)")
+BY_ID = text(f"{JOB} WHERE jobs.id = ANY(:ids)")
 PAGE = """
 WHERE jobs.user_id = :user AND (CAST(:after AS uuid) IS NULL OR jobs.id < :after)
   AND (CAST(:status AS text) IS NULL OR jobs.status = :status)
@@ -77,7 +73,7 @@ WHERE jobs.user_id = :user AND (CAST(:after AS uuid) IS NULL OR jobs.id < :after
   AND (CAST(:number AS int) IS NULL OR versions.number = :number)
 ORDER BY jobs.id DESC LIMIT :limit
 """
-NEWEST = typed(JOB + PAGE)
+NEWEST = text(JOB + PAGE)
 
 
 def jobs_by_id(session: Session, ids: Sequence[UUID]) -> dict[UUID, JobRow]:
@@ -164,16 +160,9 @@ WHERE jobs.user_id = :user AND slices.status IN ('succeeded', 'failed')
 """
 
 
-def typed_records(query: str) -> Any:
-    return text(RECORDS + query).columns(input=JSON, output=JSON, problem=JSON)
-
-
-ONE_RECORD = typed_records(
-    """AND jobs.id = :job AND slices.first <= :record AND slices.first + slices.size > :record
-    AND slices.first + values.ordinal - 1 = :record"""
-)
-NEWEST_RECORDS = typed_records("""
-  AND (CAST(:after AS uuid) IS NULL OR jobs.id <= :after)
+ONE_RECORD = text(f"""{RECORDS}AND jobs.id = :job AND slices.first <= :record AND slices.first + slices.size > :record
+    AND slices.first + values.ordinal - 1 = :record""")
+NEWEST_RECORDS = text(f"""{RECORDS}  AND (CAST(:after AS uuid) IS NULL OR jobs.id <= :after)
   AND (CAST(:after AS uuid) IS NULL OR jobs.id < :after OR slices.first + values.ordinal - 1 > :after_record)
   AND (CAST(:job AS uuid) IS NULL OR jobs.id = :job)
   AND (CAST(:model AS text) IS NULL OR versions.model = :model)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shared.db import to_json
 from shared.errors import Conflict, NotFound, ScorelineError
 from shared.signature import Signature
 from shared.tables import Alias, Version
@@ -73,8 +74,17 @@ def signatures(session: Session, versions: set[int]) -> dict[int, Signature]:
     return {version: _signatures[version] for version in versions}
 
 
+# Every batch of requests asks this, so it is one statement and reads no signature that is known.
+NAMED = text("""
+SELECT ref.written, versions.id, versions.model, versions.number, is_active, failure, slice_records
+FROM json_to_recordset(:refs) AS ref (written text, model text, number int, alias text)
+LEFT JOIN aliases ON aliases.model = ref.model AND aliases.alias = ref.alias
+JOIN versions ON versions.id = aliases.version_id OR (versions.model = ref.model AND versions.number = ref.number)
+""")
+
+
 def resolve(session: Session, refs: Iterable[str]) -> dict[str, Served | ScorelineError]:
-    """For each ref the version that it means now, or what is wrong with it; in one query."""
+    """For each ref the version that it means now, or what is wrong with it."""
     found: dict[str, Served | ScorelineError] = {}
     parsed: dict[str, Ref] = {}
     for written in set(refs):
@@ -82,9 +92,9 @@ def resolve(session: Session, refs: Iterable[str]) -> dict[str, Served | Scoreli
             parsed[written] = Ref.parse(written)
         except NotFound as error:
             found[written] = error
-    rows = named_versions(session, set(parsed.values())) if parsed else {}
+    rows = named_versions(session, parsed)
     for written, ref in parsed.items():
-        found[written] = as_served(ref, rows.get(ref))
+        found[written] = as_served(session, ref, rows.get(written))
     return found
 
 
@@ -96,36 +106,20 @@ def find(session: Session, ref: str) -> Served:
     return served
 
 
-def named_versions(session: Session, refs: set[Ref]) -> dict[Ref, Any]:
-    columns = (
-        Version.id,
-        Version.model,
-        Version.number,
-        Version.is_active,
-        Version.failure,
-        Version.slice_records,
-        Version.signature,
-    )
-    numbers = [(ref.model, ref.number) for ref in refs if ref.number]
-    aliases = [(ref.model, ref.alias) for ref in refs if ref.alias]
-    rows: dict[Ref, Any] = {}
-    if numbers:
-        for row in session.execute(select(*columns).where(tuple_(Version.model, Version.number).in_(numbers))):
-            rows[Ref(row.model, row.number, None)] = row
-    if aliases:
-        by_alias = select(*columns, Alias.alias).join(Alias, Alias.version_id == Version.id)
-        for row in session.execute(by_alias.where(tuple_(Alias.model, Alias.alias).in_(aliases))):
-            rows[Ref(row.model, None, row.alias)] = row
-    return rows
+def named_versions(session: Session, parsed: dict[str, Ref]) -> dict[str, Any]:
+    if not parsed:
+        return {}
+    refs = [{"written": written, **ref._asdict()} for written, ref in parsed.items()]
+    return {row.written: row for row in session.execute(NAMED, {"refs": to_json(refs)})}
 
 
-def as_served(ref: Ref, row: Any) -> Served | ScorelineError:
+def as_served(session: Session, ref: Ref, row: Any) -> Served | ScorelineError:
     if row is None:
         return NotFound(f"there is no {ref}; GET /models lists what there is")
     if row.failure or not row.is_active:
         why = f"cannot be served: {row.failure}" if row.failure else "is not active"
         return Conflict(f"{row.model}:{row.number} {why}; name another version")
-    return Served(row.id, row.model, row.number, signature_of(row.id, row.signature), row.slice_records)
+    return Served(row.id, row.model, row.number, signatures(session, {row.id})[row.id], row.slice_records)
 
 
 def register(session: Session, model: str, **fields: Any) -> Version:

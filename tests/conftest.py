@@ -74,7 +74,7 @@ def environment(**values: str) -> Iterator[None]:
 def forget() -> None:
     if db.engine.cache_info().currsize:
         db.engine().dispose()
-    for cached in (settings, db.engine, queue.producer, queue.redis):
+    for cached in (settings, db.engine, db.autocommit, queue.producer, queue.redis):
         cached.cache_clear()
 
 

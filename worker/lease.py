@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 
 from shared import jobs
-from shared.db import transaction
+from shared.db import statement
 from shared.errors import DatabaseAway
 from shared.jobs import Claimed
 from shared.settings import settings
@@ -20,26 +20,18 @@ class Keeper:
 
     def __init__(self) -> None:
         self.held: Sequence[Claimed] = ()
-        self.changed = threading.Condition()
         threading.Thread(target=self.run, name="lease", daemon=True).start()
 
-    def hold(self, held: Sequence[Claimed]) -> None:
-        with self.changed:
-            self.held = held
-            self.changed.notify()
-
     def run(self) -> None:
-        while True:
-            with self.changed:
-                self.changed.wait_for(lambda: self.held)
-                self.changed.wait(settings().lease_seconds / 3)
-                held = self.held
-            if held:
+        """Looks at the clock and not at each claim, which would cost every single a change of threads."""
+        clock = threading.Event()
+        while not clock.wait(settings().lease_seconds / 3):
+            if held := self.held:
                 self.renew(held)
 
     def renew(self, held: Sequence[Claimed]) -> None:
         try:
-            with transaction() as session:
+            with statement() as session:
                 kept = jobs.renew(session, held, settings().lease_seconds)
         except DatabaseAway as error:
             log.warning("lease not renewed: %s", error)
@@ -56,8 +48,8 @@ def keeper() -> Keeper:
 @contextmanager
 def kept(held: Sequence[Claimed]) -> Iterator[None]:
     """Keeps the slices from being rescued for as long as the block runs."""
-    keeper().hold(held)
+    keeper().held = held
     try:
         yield
     finally:
-        keeper().hold(())
+        keeper().held = ()

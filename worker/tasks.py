@@ -1,12 +1,13 @@
 """The one task: a hint came, so claim what waits in its lane, score it, and hand on if more waits."""
 
 import logging
+from functools import partial
 from typing import Any
 
 from celery import Task, shared_task
 
 from shared import jobs, queue
-from shared.db import after_commit, transaction
+from shared.db import after_commit, statement, transaction
 from shared.errors import ScorelineError
 from shared.jobs import Claimed, Result
 from shared.settings import settings
@@ -25,15 +26,14 @@ log = logging.getLogger(__name__)
 @shared_task(name=queue.TASK, bind=True)
 def score(self: Task, lane: str) -> dict[str, Any]:
     """One claim. Run twice, or for nothing, it harms nothing."""
-    with transaction() as session:
+    with statement() as session:
         held = jobs.claim(session, Lane(lane), self.request.hostname, settings().lease_seconds)
     if not held:
         return {"records": 0}
     with kept(held):
         results = results_of(held)
-    more = settle(Lane(lane), results)
-    if more:
-        hand_on(Lane(lane))
+    settle(results)
+    hand_on(Lane(lane), held)
     records = sum(claimed.size for claimed in held)
     relay.scored(records)
     return {"records": records}
@@ -59,16 +59,18 @@ def failures(held: list[Claimed], problem: dict[str, Any]) -> list[Result]:
     return [scoring.failed(claimed, problem) for claimed in spent]
 
 
-def settle(lane: Lane, results: list[Result]) -> bool:
-    """Writes the results and wakes who waits for them. Whether more waits in the lane."""
-    with transaction() as session:
+def settle(results: list[Result]) -> None:
+    """Writes the results, then wakes who waits for them."""
+    with statement() as session:
         if changed := jobs.finish(session, results):
             after_commit(session, lambda: queue.announce(job.id for job in changed))
-        return jobs.waits(session, lane)
 
 
-def hand_on(lane: Lane) -> None:
+def hand_on(lane: Lane, held: list[Claimed]) -> None:
+    """Has the next process go on with what this claim left."""
     try:
-        queue.top_up(lane)
+        with statement() as session:
+            if jobs.leaves_work(session, lane, held):
+                after_commit(session, partial(queue.top_up, lane))
     except queue.AWAY as error:
         log.warning("hint not sent, a relay will send it: %s", error)

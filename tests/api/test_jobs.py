@@ -20,6 +20,14 @@ def job(http: httpx.Client, house: House) -> Any:
     return http.post("/predict", json=house, headers=WAIT).json()
 
 
+def test_a_job_is_what_the_document_says(http: httpx.Client, job: Any) -> None:
+    from api.answers import Job
+
+    for one in (job, http.get(job["urls"]["self"]).json(), http.get("/jobs").json()["items"][0]):
+        assert set(one) == set(Job.model_fields)
+        Job.model_validate(one)
+
+
 def test_a_job_is_not_sent_twice(http: httpx.Client, job: Any) -> None:
     path = job["urls"]["self"]
     etag = http.get(path).headers["etag"]

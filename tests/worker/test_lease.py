@@ -22,9 +22,9 @@ def test_a_lease_is_renewed_for_as_long_as_the_work_takes(database: str) -> None
             held = jobs.claim(session, Lane.SINGLE, "w", 0.3)
         began = lease_until()
         keeper = Keeper()
-        keeper.hold(held)
+        keeper.held = held
         eventually(lambda: lease_until() > began + 0.5)
-        keeper.hold(())
+        keeper.held = ()
         over = text("SELECT lease_until < clock_timestamp() FROM slices")
 
         def is_over() -> bool:
