@@ -9,13 +9,13 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from shared import idempotency, jobs, registry
-from shared.db import after_commit, transaction
-from shared.errors import NotFound, ScorelineError
+from shared.db import Runs, after_commit, statement, transaction
+from shared.errors import Conflict, NotFound, ScorelineError
 from shared.idempotency import OtherContent, Use
 from shared.jobs import NewJob
 from shared.lookup import JobRow, jobs_by_id
 from shared.queue import Hints
-from shared.registry import Served
+from shared.registry import Ref, Served
 from shared.tables import Lane
 
 
@@ -40,35 +40,71 @@ class Accepted:
     replayed: bool = False
 
 
-def accept(asked: Sequence[Asked], hints: Hints) -> list[Accepted | Exception]:
-    """The answer to each; when this returns, every job in it is durable."""
-    with transaction() as session:
-        known = registry.resolve(session, {one.ref for one in asked})
-        checks = [checked(one, known[one.ref]) for one in asked]
-        fine = [check for check in checks if isinstance(check, Checked)]
-        owners = remembered(session, [check.asked.use for check in fine if check.asked.use])
-        new = [check for check in fine if owners.get(check.asked.job_id, check.asked.job_id) == check.asked.job_id]
-        created = jobs.accept(session, [check.job for check in new]) if new else {}
-        replays = jobs_by_id(session, [owner for owner in owners.values() if isinstance(owner, UUID)]) if owners else {}
-        if new:
-            after_commit(session, lambda: hints.send(Lane.SINGLE, requests=len(new)))
-    return [
-        check
-        if isinstance(check, ScorelineError)
-        else Accepted(pending(check.job, check.version, created[check.job.id]))
-        if check.job.id in created
-        else replayed(owners[check.job.id], replays)
-        for check in checks
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A request whose record is valid for the version that its reference means now."""
+    """A request whose record is valid for the version that its reference means."""
 
     asked: Asked
     version: Served
     job: NewJob
+
+
+Answers = dict[UUID, Accepted | ScorelineError]
+
+# What each reference meant when it was last looked up. The statement that stores a record checks that it still does.
+_meant: dict[str, Served] = {}
+
+
+def accept(asked: Sequence[Asked], hints: Hints) -> list[Accepted | ScorelineError]:
+    """The answer to each; when this returns, every job in it is durable."""
+    answers = quickly([one for one in asked if one.ref in _meant and not one.use], hints)
+    if rest := [one for one in asked if one.job_id not in answers]:
+        try:
+            answers |= thoroughly(rest, hints)
+        except ScorelineError as error:
+            answers |= {one.job_id: error for one in rest}
+    return [answers[one.job_id] for one in asked]
+
+
+def quickly(asked: list[Asked], hints: Hints) -> Answers:
+    """In one round trip to the database, for those that are plain; the others are missing from the answer."""
+    checks = [check for one in asked if isinstance(check := checked(one, _meant[one.ref]), Checked)]
+    if not checks:
+        return {}
+    with statement() as session:
+        answers = store(session, checks)
+    if answers:
+        hints.send(Lane.SINGLE, requests=len(answers))
+    return answers
+
+
+def thoroughly(asked: list[Asked], hints: Hints) -> Answers:
+    """With references looked up and idempotency keys remembered."""
+    with transaction() as session:
+        versions = registry.resolve(session, {one.ref for one in asked})
+        _meant.update({ref: version for ref, version in versions.items() if isinstance(version, Served)})
+        checks = [checked(one, versions[one.ref]) for one in asked]
+        fine = [check for check in checks if isinstance(check, Checked)]
+        owners = remembered(session, [check.asked.use for check in fine if check.asked.use])
+        new = [check for check in fine if owners.get(check.job.id, check.job.id) == check.job.id]
+        answers = store(session, new)
+        if answers:
+            requests = len(answers)
+            after_commit(session, lambda: hints.send(Lane.SINGLE, requests=requests))
+        replays = jobs_by_id(session, [owner for owner in owners.values() if isinstance(owner, UUID)]) if owners else {}
+    for one, check in zip(asked, checks, strict=True):
+        if isinstance(check, ScorelineError):
+            answers[one.job_id] = check
+        elif one.job_id not in answers:
+            answers[one.job_id] = replayed(owners[one.job_id], replays) if one.job_id in owners else moved(one)
+    return answers
+
+
+def store(session: Runs, checks: list[Checked]) -> Answers:
+    created = jobs.accept(session, [check.job for check in checks])
+    return {
+        check.job.id: Accepted(pending(check, created[check.job.id])) for check in checks if check.job.id in created
+    }
 
 
 def checked(one: Asked, version: Served | ScorelineError) -> Checked | ScorelineError:
@@ -78,8 +114,13 @@ def checked(one: Asked, version: Served | ScorelineError) -> Checked | Scoreline
         values = version.signature.check_record(one.record, version.ref)
     except ScorelineError as error:
         return error
-    job = NewJob(one.job_id, one.user_id, version.id, [values], one.metadata, one.expires_in)
+    alias = Ref.parse(one.ref).alias
+    job = NewJob(one.job_id, one.user_id, version.id, [values], one.metadata, one.expires_in, alias)
     return Checked(one, version, job)
+
+
+def moved(one: Asked) -> ScorelineError:
+    return Conflict(f"{one.ref} was moved to another version this very moment; send the request again")
 
 
 def remembered(session: Session, uses: list[Use]) -> dict[UUID, UUID | OtherContent]:
@@ -95,8 +136,9 @@ def replayed(owner: UUID | OtherContent, replays: dict[UUID, JobRow]) -> Accepte
     return Accepted(replays[owner], replayed=True)
 
 
-def pending(new: NewJob, version: Served, created_at: datetime) -> JobRow:
+def pending(check: Checked, created_at: datetime) -> JobRow:
     """The row as it was stored, without reading it again."""
+    new, version = check.job, check.version
     return JobRow(
         id=new.id,
         user_id=new.user_id,

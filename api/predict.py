@@ -97,11 +97,11 @@ async def submit(request: Request, one: Asked) -> Response:
     """The job, stored; and finished, if the client would rather wait for that and it takes no longer."""
     state: State = request.app.state.scoreline
     seconds = wanted_wait(request)
-    with state.waiting.on(one.job_id) as changed:
+    with state.waiting.on(one.job_id) as watch:
         accepted = await state.accept(one)
         row = accepted.job
         if seconds and not accepted.replayed:
-            row = await state.finished(row, changed, seconds)
+            row = await state.finished(row, watch, seconds)
     if seconds and accepted.replayed:
         row = await state.followed(row.id, seconds) or row
     headers = {"Location": f"/jobs/{row.id}"}

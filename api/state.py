@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from api.accept import Accepted, Asked, accept
 from api.callers import Callers
 from api.together import Together
-from api.waiting import Waiting
+from api.waiting import Waiting, Watch, updated
 from shared.db import statement, transaction
 from shared.lookup import JobRow, Outlook, jobs_by_id, outlook
 from shared.queue import Hints
@@ -29,18 +29,16 @@ class State:
 
     async def followed(self, job: UUID, seconds: float) -> JobRow | None:
         """The job when it is finished, or as it is after so many seconds; None if there is no such job."""
-        with self.waiting.on(job) as changed:
+        with self.waiting.on(job) as watch:
             row = await self.read(job)
-            return await self.finished(row, changed, seconds) if row else None
+            return await self.finished(row, watch, seconds) if row else None
 
-    async def finished(self, row: JobRow, changed: asyncio.Event, seconds: float) -> JobRow:
-        """The same for a job that was looked at after `changed` began to watch it."""
+    async def finished(self, row: JobRow, watch: Watch, seconds: float) -> JobRow:
+        """The same for a job that was looked at after the watch began."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not row.finished:
-                    await changed.wait()
-                    changed.clear()
-                    row = await self.read(row.id) or row
+                    row = updated(row, await watch.next()) or await self.read(row.id) or row
         return row
 
     async def outlook(self, row: JobRow) -> Outlook:

@@ -4,6 +4,9 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -12,6 +15,7 @@ from redis.asyncio import Redis
 from shared import jobs, queue
 from shared.db import statement
 from shared.errors import DatabaseAway
+from shared.lookup import JobRow
 from shared.settings import settings
 
 LOOK_SECONDS = 1.0
@@ -19,11 +23,39 @@ LOOK_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
+News = dict[str, Any]
+
+
+class Watch:
+    """Waits for one job. What it is told is what was committed; a wake-up without news means: look for yourself."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self.news: News | None = None
+
+    def tell(self, news: News | None) -> None:
+        self.news = news
+        self.event.set()
+
+    async def next(self) -> News | None:
+        await self.event.wait()
+        self.event.clear()
+        return self.news
+
+
+def updated(row: JobRow, news: News | None) -> JobRow | None:
+    """The row with the news in it; None if it has to be read, as what is told lacks its results or is old."""
+    if news is None or news["revision"] <= row.revision or (row.total == 1 and "outputs" not in news):
+        return None
+    times = {name: news[name] and datetime.fromisoformat(news[name]) for name in ("started_at", "finished_at")}
+    return replace(row, **{**news, **times, "id": row.id})
+
+
 class Waiting:
     """Who waits for which job; woken by what workers publish, and by one query a second for all of them."""
 
     def __init__(self) -> None:
-        self.wanted: dict[UUID, set[asyncio.Event]] = {}
+        self.wanted: dict[UUID, set[Watch]] = {}
         self.tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -35,20 +67,20 @@ class Waiting:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
     @contextmanager
-    def on(self, job: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set whenever the job may have changed; none is missed that comes after this is entered."""
-        event = asyncio.Event()
-        self.wanted.setdefault(job, set()).add(event)
+    def on(self, job: UUID) -> Iterator[Watch]:
+        """A watch that is told whenever the job may have changed, from the moment that this is entered."""
+        watch = Watch()
+        self.wanted.setdefault(job, set()).add(watch)
         try:
-            yield event
+            yield watch
         finally:
-            self.wanted[job].discard(event)
+            self.wanted[job].discard(watch)
             if not self.wanted[job]:
                 del self.wanted[job]
 
-    def wake(self, job: UUID) -> None:
-        for event in self.wanted.get(job, ()):
-            event.set()
+    def tell(self, job: UUID, news: News | None = None) -> None:
+        for watch in self.wanted.get(job, ()):
+            watch.tell(news)
 
     async def listen(self) -> None:
         """Follows what workers publish, whenever Redis is there."""
@@ -64,8 +96,8 @@ class Waiting:
         async with link, link.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(queue.CHANNEL)
             async for message in channel.listen():
-                for job in orjson.loads(message["data"]):
-                    self.wake(UUID(job))
+                for news in orjson.loads(message["data"]):
+                    self.tell(UUID(news["id"]), news)
 
     async def look(self) -> None:
         """Finds what no wake-up told."""
@@ -73,7 +105,7 @@ class Waiting:
             await asyncio.sleep(LOOK_SECONDS)
             if self.wanted:
                 for job in await asyncio.to_thread(finished_among, list(self.wanted)):
-                    self.wake(job)
+                    self.tell(job)
 
 
 def finished_among(wanted: list[UUID]) -> list[UUID]:

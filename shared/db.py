@@ -1,15 +1,17 @@
 """The way to the database, and the only place that commits."""
 
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from math import inf
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 import psycopg2
-from sqlalchemy import Engine, NullPool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, Row, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -19,6 +21,11 @@ from shared.errors import DatabaseAway
 from shared.settings import settings
 
 IDLE_SECONDS = 1.0
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
+
+# What runs a statement: a transaction, or a connection on which each is one by itself.
+Runs = Session | Connection
+
 AFTER = "after the commit"
 # What PostgreSQL says while it starts, stops, or has no room: the client may come again.
 AWAY_CODES = ("57P", "53", "08", "40")
@@ -28,9 +35,10 @@ def to_json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def connect_arguments(statement_seconds: float) -> dict[str, Any]:
+def connect_arguments(statement_seconds: float, settings: Mapping[str, str]) -> dict[str, Any]:
     """Bounds on everything that could hang: a dead host is noticed, a forgotten transaction ended."""
     guards = {
+        **settings,
         "statement_timeout": int(statement_seconds * 1000),
         "idle_in_transaction_session_timeout": 60_000,
         "synchronous_commit": "on",
@@ -47,17 +55,23 @@ def connect_arguments(statement_seconds: float) -> dict[str, Any]:
     }
 
 
-def make_engine(size: int, statement_seconds: float | None = None) -> Engine:
+def make_engine(
+    size: int,
+    statement_seconds: float | None = None,
+    session_settings: Mapping[str, str] = NO_SETTINGS,
+    **more: Any,
+) -> Engine:
     """An engine with `size` connections; with 0 each transaction opens its own."""
     pool: dict[str, Any] = {"poolclass": NullPool}
     if size:
         pool = {"pool_size": size, "max_overflow": 0, "pool_timeout": 5}
     made = create_engine(
         settings().database_url,
-        connect_args=connect_arguments(statement_seconds or settings().statement_seconds),
+        connect_args=connect_arguments(statement_seconds or settings().statement_seconds, session_settings),
         json_serializer=to_json,
         json_deserializer=orjson.loads,
         **pool,
+        **more,
     )
     event.listen(made, "checkin", remember_use)
     event.listen(made, "checkout", check_idle)
@@ -87,8 +101,13 @@ def engine() -> Engine:
 
 @cache
 def autocommit() -> Engine:
-    """The same pool, for statements that stand alone."""
-    return engine().execution_options(isolation_level="AUTOCOMMIT")
+    """Connections for statements that stand alone. Each finds its few rows by an index.
+
+    Their plans are kept, and one that was made while the tables were empty must not scan them when they are full.
+    """
+    return make_engine(
+        settings().database_pool, session_settings={"enable_seqscan": "off"}, isolation_level="AUTOCOMMIT"
+    )
 
 
 def is_away(error: DBAPIError) -> bool:
@@ -100,29 +119,56 @@ def is_away(error: DBAPIError) -> bool:
 
 
 @contextmanager
-def statement() -> Iterator[Session]:
-    """A session for one statement, a transaction by itself: it saves the round trips of BEGIN and COMMIT."""
-    with transaction(autocommit()) as session:
+def transaction(on: Engine | None = None) -> Iterator[Session]:
+    """A session that is committed at the end of the block; then, and only then, what waits for the commit runs."""
+    with database_errors(), Session(on or engine(), expire_on_commit=False) as session:
         yield session
+        session.commit()
+    for call in session.info.pop(AFTER, ()):
+        call()
 
 
 @contextmanager
-def transaction(on: Engine | None = None) -> Iterator[Session]:
-    """A session that is committed at the end of the block; then, and only then, what waits for the commit runs."""
+def statement() -> Iterator[Connection]:
+    """A connection for one statement, a transaction by itself: no round trips for BEGIN and COMMIT."""
+    with database_errors(), autocommit().connect() as connection:
+        yield connection
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
     try:
-        with Session(on or engine(), expire_on_commit=False) as session:
-            yield session
-            session.commit()
+        yield
     except PoolTimeout as error:
         raise DatabaseAway("every database connection is busy; try again in a few seconds") from error
     except DBAPIError as error:
         if is_away(error):
             raise DatabaseAway("the database does not answer; try again in a few seconds") from error
         raise
-    for call in session.info.pop(AFTER, ()):
-        call()
 
 
 def after_commit(session: Session, call: Callable[[], object]) -> None:
     """Has `call` run once the transaction is durable, and never if it is not."""
     session.info.setdefault(AFTER, []).append(call)
+
+
+class Prepared:
+    """A statement that PostgreSQL parses and plans once a connection; `:name` is a parameter of the type that is given.
+
+    For the few that run for every request: a claim took 0.3 ms instead of 1.4 ms of a busy process.
+    """
+
+    def __init__(self, name: str, sql: str, **types: str) -> None:
+        places = {parameter: f"${number}" for number, parameter in enumerate(types, start=1)}
+        numbered = re.sub(r"(?<!:):(\w+)", lambda match: places[match[1]], sql)
+        self.name = name
+        self.prepare = f"PREPARE {name} ({', '.join(types.values())}) AS {numbered}"
+        self.execute = f"EXECUTE {name} ({', '.join(f'%({parameter})s' for parameter in types)})"
+
+    def __call__(self, on: Runs, **values: Any) -> Sequence[Row[Any]]:
+        connection = on.connection() if isinstance(on, Session) else on
+        known: set[str] = connection.connection.info.setdefault("prepared", set())
+        if self.name not in known:
+            connection.exec_driver_sql(self.prepare)
+            known.add(self.name)
+        return connection.exec_driver_sql(self.execute, values).all()

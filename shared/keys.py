@@ -9,6 +9,7 @@ from hmac import compare_digest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shared.db import Runs
 from shared.tables import Key, User
 
 WRITTEN = re.compile(r"sk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
@@ -39,7 +40,7 @@ def issue(session: Session, user_id: int, name: str) -> str:
     return secret
 
 
-def whose(session: Session, secret: str) -> Caller | None:
+def whose(session: Runs, secret: str) -> Caller | None:
     """The active user of a key that is not revoked."""
     if not WRITTEN.fullmatch(secret):
         return None

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
+from shared.db import Prepared, Runs
 from shared.registry import signatures
 from shared.signature import Signature
 from shared.tables import Status
@@ -65,7 +65,7 @@ LEFT JOIN slices ON jobs.total = 1 AND slices.job_id = jobs.id
 """
 
 
-BY_ID = text(f"{JOB} WHERE jobs.id = ANY(:ids)")
+BY_ID = Prepared("job_by_id", f"{JOB} WHERE jobs.id = ANY(:ids)", ids="uuid[]")
 PAGE = """
 WHERE jobs.user_id = :user AND (CAST(:after AS uuid) IS NULL OR jobs.id < :after)
   AND (CAST(:status AS text) IS NULL OR jobs.status = :status)
@@ -76,12 +76,12 @@ ORDER BY jobs.id DESC LIMIT :limit
 NEWEST = text(JOB + PAGE)
 
 
-def jobs_by_id(session: Session, ids: Sequence[UUID]) -> dict[UUID, JobRow]:
-    return {job.id: job for job in job_rows(session, session.execute(BY_ID, {"ids": list(ids)}).all())}
+def jobs_by_id(session: Runs, ids: Sequence[UUID]) -> dict[UUID, JobRow]:
+    return {job.id: job for job in job_rows(session, BY_ID(session, ids=f"{{{','.join(map(str, ids))}}}"))}
 
 
 def jobs_page(
-    session: Session,
+    session: Runs,
     user: int,
     limit: int,
     after: UUID | None = None,
@@ -94,7 +94,7 @@ def jobs_page(
     return job_rows(session, session.execute(NEWEST, terms).all())
 
 
-def job_rows(session: Session, rows: Sequence[Any]) -> list[JobRow]:
+def job_rows(session: Runs, rows: Sequence[Any]) -> list[JobRow]:
     known = signatures(session, {row.version_id for row in rows})
     return [JobRow(**row._mapping, signature=known[row.version_id]) for row in rows]
 
@@ -115,7 +115,7 @@ class Outlook:
     eta_seconds: float | None
 
 
-def outlook(session: Session, job: JobRow) -> Outlook:
+def outlook(session: Runs, job: JobRow) -> Outlook:
     if job.finished:
         return Outlook(0, None)
     ahead = 0
@@ -171,13 +171,13 @@ ORDER BY jobs.id DESC, slices.first, values.ordinal LIMIT :limit
 """)
 
 
-def prediction(session: Session, user: int, job: UUID, record: int) -> PredictionRow | None:
+def prediction(session: Runs, user: int, job: UUID, record: int) -> PredictionRow | None:
     rows = session.execute(ONE_RECORD, {"user": user, "job": job, "record": record}).all()
     return next(iter(prediction_rows(session, rows)), None)
 
 
 def predictions_page(
-    session: Session,
+    session: Runs,
     user: int,
     limit: int,
     after: tuple[UUID, int] | None = None,
@@ -192,7 +192,7 @@ def predictions_page(
     return prediction_rows(session, rows.all())
 
 
-def prediction_rows(session: Session, rows: Sequence[Any]) -> list[PredictionRow]:
+def prediction_rows(session: Runs, rows: Sequence[Any]) -> list[PredictionRow]:
     known = signatures(session, {row.version_id for row in rows})
     return [
         PredictionRow(

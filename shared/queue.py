@@ -2,10 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
-from uuid import UUID
 
 import orjson
 from celery import Celery
@@ -78,9 +77,9 @@ def top_up(lane: Lane, wanted: int = 1) -> int:
     return max(0, missing)
 
 
-def announce(jobs: Iterable[UUID]) -> None:
-    """Wakes whoever waits for these jobs; who is not reached looks for himself within a second."""
-    written = orjson.dumps([str(job) for job in jobs])
+def announce(news: Iterable[Mapping[str, Any]]) -> None:
+    """Tells whoever waits for a job what was committed; who is not reached looks for himself within a second."""
+    written = orjson.dumps(list(news))
     try:
         redis().publish(CHANNEL, written)
     except AWAY as error:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.db import to_json
+from shared.db import Runs, to_json
 from shared.errors import Conflict, NotFound, ScorelineError
 from shared.signature import Signature
 from shared.tables import Alias, Version
@@ -65,7 +65,7 @@ def signature_of(version_id: int, written: dict[str, Any]) -> Signature:
     return _signatures[version_id]
 
 
-def signatures(session: Session, versions: set[int]) -> dict[int, Signature]:
+def signatures(session: Runs, versions: set[int]) -> dict[int, Signature]:
     """The signatures of these versions, from memory as far as they are known."""
     if missing := versions - _signatures.keys():
         rows = session.execute(select(Version.id, Version.signature).where(Version.id.in_(missing)))
@@ -83,7 +83,7 @@ JOIN versions ON versions.id = aliases.version_id OR (versions.model = ref.model
 """)
 
 
-def resolve(session: Session, refs: Iterable[str]) -> dict[str, Served | ScorelineError]:
+def resolve(session: Runs, refs: Iterable[str]) -> dict[str, Served | ScorelineError]:
     """For each ref the version that it means now, or what is wrong with it."""
     found: dict[str, Served | ScorelineError] = {}
     parsed: dict[str, Ref] = {}
@@ -98,7 +98,7 @@ def resolve(session: Session, refs: Iterable[str]) -> dict[str, Served | Scoreli
     return found
 
 
-def find(session: Session, ref: str) -> Served:
+def find(session: Runs, ref: str) -> Served:
     """The version that a ref means now."""
     served = resolve(session, [ref])[ref]
     if isinstance(served, ScorelineError):
@@ -106,14 +106,14 @@ def find(session: Session, ref: str) -> Served:
     return served
 
 
-def named_versions(session: Session, parsed: dict[str, Ref]) -> dict[str, Any]:
+def named_versions(session: Runs, parsed: dict[str, Ref]) -> dict[str, Any]:
     if not parsed:
         return {}
     refs = [{"written": written, **ref._asdict()} for written, ref in parsed.items()]
     return {row.written: row for row in session.execute(NAMED, {"refs": to_json(refs)})}
 
 
-def as_served(session: Session, ref: Ref, row: Any) -> Served | ScorelineError:
+def as_served(session: Runs, ref: Ref, row: Any) -> Served | ScorelineError:
     if row is None:
         return NotFound(f"there is no {ref}; GET /models lists what there is")
     if row.failure or not row.is_active:

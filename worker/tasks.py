@@ -1,15 +1,16 @@
 """The one task: a hint came, so claim what waits in its lane, score it, and hand on if more waits."""
 
 import logging
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from celery import Task, shared_task
 
 from shared import jobs, queue
-from shared.db import after_commit, statement, transaction
+from shared.db import statement, transaction
 from shared.errors import ScorelineError
-from shared.jobs import Claimed, Result
+from shared.jobs import Changed, Claimed, Result
 from shared.settings import settings
 from shared.tables import Lane
 from worker import models, relay, scoring
@@ -32,7 +33,7 @@ def score(self: Task, lane: str) -> dict[str, Any]:
         return {"records": 0}
     with kept(held):
         results = results_of(held)
-    settle(results)
+    settle(held, results)
     hand_on(Lane(lane), held)
     records = sum(claimed.size for claimed in held)
     relay.scored(records)
@@ -59,18 +60,30 @@ def failures(held: list[Claimed], problem: dict[str, Any]) -> list[Result]:
     return [scoring.failed(claimed, problem) for claimed in spent]
 
 
-def settle(results: list[Result]) -> None:
-    """Writes the results, then wakes who waits for them."""
+def settle(held: list[Claimed], results: list[Result]) -> None:
+    """Writes the results, then tells who waits for them."""
     with statement() as session:
-        if changed := jobs.finish(session, results):
-            after_commit(session, lambda: queue.announce(job.id for job in changed))
+        changed = jobs.finish(session, results)
+    if changed:
+        queue.announce(news(held, results, changed))
+
+
+def news(held: list[Claimed], results: list[Result], changed: list[Changed]) -> Iterator[dict[str, Any]]:
+    """What changed in each job, a single with its output: reading that back took 2 ms of the 17 of an idle service."""
+    by_slice = {result.id: result for result in results}
+    by_job = {claimed.job_id: by_slice.get(claimed.id) for claimed in held}
+    for job in changed:
+        result = by_job[job.id] if job.total == 1 else None
+        more = {"outputs": result.outputs, "errors": result.errors or None} if result else {}
+        yield {**asdict(job), **more}
 
 
 def hand_on(lane: Lane, held: list[Claimed]) -> None:
     """Has the next process go on with what this claim left."""
     try:
         with statement() as session:
-            if jobs.leaves_work(session, lane, held):
-                after_commit(session, partial(queue.top_up, lane))
+            leaves_work = jobs.leaves_work(session, lane, held)
+        if leaves_work:
+            queue.top_up(lane)
     except queue.AWAY as error:
         log.warning("hint not sent, a relay will send it: %s", error)

@@ -103,7 +103,7 @@ def test_a_version_that_cannot_be_loaded_fails_its_jobs_after_the_attempts(train
             session.execute(text("UPDATE slices SET available_at = clock_timestamp()"))
             held = jobs.claim(session, Lane.SINGLE, "w", 10)
         assert held[0].attempt == attempt
-        tasks.settle(tasks.results_of(held))
+        tasks.settle(held, tasks.results_of(held))
     with db.transaction() as session:
         row = session.execute(text("SELECT status, errors FROM slices")).one()
     assert row.status == "failed"
