@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from shared.errors import Invalid
 from shared.signature import Feature
 from worker import housing
+from worker.steps import TurnedPlace
 from worker.training import Table, Trained, half_width, report, train_regression
 
 
@@ -103,10 +104,16 @@ def test_a_record_without_bedrooms_is_scored(trained: Trained) -> None:
     assert 15_000 < trained.pipeline.predict(np.array([record]))[0] < 500_001
 
 
-def test_the_pipeline_holds_only_scikit_learn(trained: Trained) -> None:
+def test_steps_of_ours_live_where_artefacts_will_always_find_them(trained: Trained) -> None:
     parts = [part for part in trained.pipeline.get_params(deep=True).values() if hasattr(part, "get_params")]
-    assert len(parts) == 3  # the preparation, the rotation in it, the model
-    assert {type(part).__module__.split(".")[0] for part in (trained.pipeline, *parts)} == {"sklearn"}
+    assert len(parts) == 2  # the preparation and the model
+    modules = {type(part).__module__ for part in (trained.pipeline, *parts)}
+    assert {module for module in modules if not module.startswith("sklearn.")} == {"worker.steps"}
+
+
+def test_turned_places() -> None:
+    turned = TurnedPlace(degrees=(0, 90)).fit([[1, 2, 3]]).transform([[1, 2, 3], [4, 5, np.nan]])
+    np.testing.assert_allclose(turned, [[1, 2, 3, 1, 2], [4, 5, np.nan, 4, 5]])
 
 
 def test_training_twice_gives_the_same_model(trained: Trained, sample: Table, held_out: pd.DataFrame) -> None:
