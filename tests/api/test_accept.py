@@ -32,11 +32,8 @@ def second_version() -> Version:
     """Like the first, but for one more feature that it needs."""
     with db.transaction() as session:
         first = session.query(Version).one()
-        fields = {
-            name: getattr(first, name)
-            for name in first.__table__.columns.keys()
-            if name not in ("id", "number", "created_at")
-        }
+        columns = Version.__table__.columns.keys()
+        fields = {name: getattr(first, name) for name in columns if name not in ("id", "number", "created_at")}
         inputs = [*first.signature["inputs"], {"name": "garden"}]
         fields["signature"] = {**first.signature, "inputs": inputs}
         return registry.register(session, **fields)
