@@ -1,5 +1,6 @@
 """Jobs as their owner sees them."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,11 +9,12 @@ from fastapi import APIRouter, Query, Request, Response
 from api import answers, parameters
 from api.answers import Job, JobPage, Json, StatusName
 from api.callers import Calling
+from api.predict import UNKNOWN
 from api.problems import documented
 from api.state import Shared
-from shared import lookup
-from shared.db import transaction
-from shared.errors import DatabaseAway, Invalid, NotFound, Unauthorized
+from shared import jobs, lookup, queue
+from shared.db import after_commit, transaction
+from shared.errors import Conflict, DatabaseAway, Invalid, NotFound, Unauthorized
 from shared.lookup import JobRow
 from shared.settings import settings
 
@@ -72,3 +74,25 @@ def own(row: JobRow | None, user: int, wanted: UUID) -> JobRow:
     if row is None or row.user_id != user:
         raise parameters.no_such_job(wanted)
     return row
+
+
+@router.post("/{job_id}/cancel", response_model=Job, responses=documented(Unauthorized, NotFound, DatabaseAway))
+def cancel_job(job_id: str, caller: Calling) -> Response:
+    """Ends what waits and keeps what is scored; what runs may finish. Twice is once."""
+    wanted = parameters.job_id(job_id)
+    with transaction() as session:
+        own(lookup.jobs_by_id(session, [wanted]).get(wanted), caller.user_id, wanted)
+        if changed := jobs.cancel(session, wanted):
+            after_commit(session, lambda: queue.announce(asdict(job) for job in changed))
+        row = own(lookup.jobs_by_id(session, [wanted]).get(wanted), caller.user_id, wanted)
+    return Json(answers.job(row, UNKNOWN))
+
+
+@router.delete("/{job_id}", status_code=204, responses=documented(Unauthorized, NotFound, Conflict, DatabaseAway))
+def delete_job(job_id: str, caller: Calling) -> None:
+    """Erases a finished job with its inputs and outputs."""
+    wanted = parameters.job_id(job_id)
+    with transaction() as session:
+        own(lookup.jobs_by_id(session, [wanted]).get(wanted), caller.user_id, wanted)
+        if not jobs.delete(session, wanted):
+            raise Conflict("the job is not finished; cancel it first, or wait until it is")

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import health, jobs, models, openapi, predict, predictions, problems
+from api import bulk, health, jobs, models, openapi, predict, predictions, problems, results
 from api.requests import RequestIds
 from api.state import State
 from shared.logs import configure
@@ -37,7 +37,15 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def make_app() -> FastAPI:
     app = FastAPI(title="Scoreline", version=version("scoreline-server"), lifespan=lifespan, redoc_url=None)
-    for part in (predict.router, jobs.router, predictions.router, models.router, health.router):
+    for part in (
+        predict.router,
+        bulk.router,
+        jobs.router,
+        results.router,
+        predictions.router,
+        models.router,
+        health.router,
+    ):
         app.include_router(part)
         app.include_router(part, prefix="/api/v1", include_in_schema=False)
     app.include_router(root)

@@ -75,6 +75,12 @@ def checked_metadata(found: Any) -> dict[str, str]:
     return found
 
 
+def job_name(name: str | None) -> str | None:
+    if name is not None and (len(name) > LONGEST_VALUE or "\0" in name):
+        raise Invalid(f"a name has at most {LONGEST_VALUE} characters, and no NUL")
+    return name
+
+
 def envelope(written: Any) -> tuple[str, Any, dict[str, str]]:
     """Model, record and metadata of `{"model": ..., "input": {...}, "metadata": {...}}`."""
     if not isinstance(written, dict) or "input" not in written:

@@ -70,6 +70,7 @@ def make_engine(
         connect_args=connect_arguments(statement_seconds or settings().statement_seconds, session_settings),
         json_serializer=to_json,
         json_deserializer=orjson.loads,
+        hide_parameters=True,  # what users send is nobody's to read in a log
         **pool,
         **more,
     )

@@ -16,13 +16,14 @@ Locks are taken in one order: slices by id, then the job.
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from random import getrandbits
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from shared.db import Prepared, Runs, to_json
 from shared.tables import Lane
@@ -130,6 +131,78 @@ def accept(session: Runs, new: Sequence[NewJob]) -> dict[UUID, Any]:
     return {row.id: row.created_at for row in ACCEPT(session, new=to_json(list(new)))}
 
 
+@dataclass(frozen=True, slots=True)
+class NewBulk:
+    """A job of many records, before its slices are known."""
+
+    id: UUID
+    user_id: int
+    version_id: int
+    name: str | None
+    metadata: dict[str, str]
+    expires_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewSlice:
+    """Records of a job as they are stored: `inputs` is JSON, with null for each record that was refused."""
+
+    first: int
+    size: int
+    inputs: bytes
+    extras: bytes | None
+    errors: list[dict[str, Any]]
+
+    @property
+    def is_refused(self) -> bool:
+        return len({error["offset"] for error in self.errors}) == self.size
+
+
+OPEN = text("""
+INSERT INTO jobs (id, user_id, version_id, lane, name, metadata, total, expires_at)
+VALUES (:id, :user_id, :version_id, 'bulk', :name, CAST(:metadata AS jsonb), 1,
+    clock_timestamp() + :expires_in * interval '1 second')
+""")
+
+# A slice without a valid record has nothing to be scored: it is stored finished.
+ADD = text("""
+INSERT INTO slices (job_id, user_id, version_id, lane, first, size, inputs, extras, errors, expires_at,
+    status, outputs, finished_at)
+SELECT id, user_id, version_id, lane, :first, :size, CAST(:inputs AS json), CAST(:extras AS bytea),
+    CAST(:errors AS json), expires_at,
+    CASE WHEN :refused THEN 'failed' ELSE 'pending' END,
+    CASE WHEN :refused THEN (SELECT json_agg(NULL::int) FROM generate_series(1, :size)) END,
+    CASE WHEN :refused THEN clock_timestamp() END
+FROM jobs WHERE id = :job
+""")
+
+CLOSE = text("UPDATE jobs SET total = :total, failed = :failed WHERE id = :job")
+
+
+def accept_bulk(session: Session, job: NewBulk, slices: Iterable[NewSlice]) -> int:
+    """Stores a job slice by slice as they come. How many of them wait to be scored."""
+    session.execute(OPEN, {**asdict(job), "metadata": to_json(job.metadata)})
+    total = refused = waiting = 0
+    for part in slices:
+        session.execute(ADD, slice_row(job, part))
+        total, waiting = total + part.size, waiting + (not part.is_refused)
+        refused += part.size if part.is_refused else 0
+    session.execute(CLOSE, {"job": job.id, "total": total, "failed": refused})
+    return waiting
+
+
+def slice_row(job: NewBulk, part: NewSlice) -> dict[str, Any]:
+    return {
+        "job": job.id,
+        "first": part.first,
+        "size": part.size,
+        "inputs": part.inputs.decode(),
+        "extras": part.extras,
+        "errors": to_json(part.errors) if part.errors else None,
+        "refused": part.is_refused,
+    }
+
+
 CLAIMABLE = """
 status = 'pending' AND available_at <= clock_timestamp() AND (expires_at IS NULL OR expires_at > clock_timestamp())
 """
@@ -218,9 +291,9 @@ def renew(session: Runs, held: Iterable[Claimed], lease_seconds: float) -> set[i
 COUNT = """
 UPDATE jobs SET
     succeeded = jobs.succeeded + counts.succeeded, failed = jobs.failed + counts.failed,
-    expired = jobs.expired + counts.expired, revision = revision + 1,
+    expired = jobs.expired + counts.expired, canceled = jobs.canceled + counts.canceled, revision = revision + 1,
     status = CASE WHEN jobs.total > settled.records + counts.records THEN jobs.status
-                  WHEN jobs.canceled > 0 THEN 'canceled'
+                  WHEN jobs.canceled + counts.canceled > 0 THEN 'canceled'
                   WHEN jobs.expired + counts.expired > 0 THEN 'expired'
                   WHEN jobs.succeeded + counts.succeeded > 0 THEN 'succeeded'
                   ELSE 'failed' END,
@@ -243,7 +316,8 @@ WITH done AS (
     FROM done WHERE slices.id = done.id AND slices.attempt = done.attempt AND slices.status = 'running'
     RETURNING slices.job_id, slices.size, done.failed
 ), counts AS (
-    SELECT job_id, sum(size - failed) AS succeeded, sum(failed) AS failed, 0 AS expired, sum(size) AS records
+    SELECT job_id, sum(size - failed) AS succeeded, sum(failed) AS failed, 0 AS expired, 0 AS canceled,
+        sum(size) AS records
     FROM settled GROUP BY job_id
 )
 {COUNT}
@@ -315,7 +389,8 @@ WITH late AS (
     FROM late WHERE slices.id = late.id AND slices.status = 'pending'
     RETURNING slices.job_id, slices.size
 ), counts AS (
-    SELECT job_id, 0 AS succeeded, 0 AS failed, sum(size) AS expired, sum(size) AS records FROM settled GROUP BY job_id
+    SELECT job_id, 0 AS succeeded, 0 AS failed, sum(size) AS expired, 0 AS canceled, sum(size) AS records
+    FROM settled GROUP BY job_id
 )
 {COUNT}
 """)
@@ -324,6 +399,35 @@ WITH late AS (
 def expire(session: Runs) -> list[Changed]:
     """Ends the slices of one job that did not start in time; to be called until it changes nothing."""
     return [Changed(**row._mapping) for row in session.execute(EXPIRE)]
+
+
+# What waits changes at once; what runs may finish. A job that nothing of is running is over.
+CANCEL = text(f"""
+WITH waiting AS (
+    SELECT id FROM slices WHERE job_id = :job AND status = 'pending' ORDER BY id FOR UPDATE
+), settled AS (
+    UPDATE slices SET status = 'canceled', finished_at = clock_timestamp()
+    FROM waiting WHERE slices.id = waiting.id AND slices.status = 'pending'
+    RETURNING slices.job_id, slices.size
+), counts AS (
+    SELECT job_id, 0 AS succeeded, 0 AS failed, 0 AS expired, sum(size) AS canceled, sum(size) AS records
+    FROM settled GROUP BY job_id
+)
+{COUNT}
+""")
+
+
+def cancel(session: Session, job: UUID) -> list[Changed]:
+    """Ends what waits of a job, and keeps what is scored. Nothing changes when nothing waits."""
+    return [Changed(**row._mapping) for row in session.execute(CANCEL, {"job": job})]
+
+
+DELETE = text("DELETE FROM jobs WHERE id = :job AND finished_at IS NOT NULL")
+
+
+def delete(session: Session, job: UUID) -> bool:
+    """Erases a finished job with its inputs and outputs; False while it is not finished."""
+    return session.execute(DELETE, {"job": job}).rowcount > 0  # type: ignore[attr-defined, no-any-return]
 
 
 def tokens(held: Iterable[Claimed]) -> str:

@@ -99,6 +99,32 @@ def job_rows(session: Runs, rows: Sequence[Any]) -> list[JobRow]:
     return [JobRow(**row._mapping, signature=known[row.version_id]) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """Settled records of a job, as they are stored."""
+
+    first: int
+    size: int
+    status: str
+    inputs: list[Any]
+    extras: bytes | None
+    outputs: list[Any] | None
+    errors: list[dict[str, Any]] | None
+
+
+SLICES_AT_ONCE = 4
+SETTLED = text("""
+SELECT first, size, status, inputs, extras, outputs, errors FROM slices
+WHERE job_id = :job AND first > :first AND finished_at IS NOT NULL ORDER BY first LIMIT :most
+""")
+
+
+def settled_slices(session: Runs, job: UUID, first: int) -> list[SliceRow]:
+    """The next few settled slices behind the one that begins at `first`."""
+    rows = session.execute(SETTLED, {"job": job, "first": first, "most": SLICES_AT_ONCE})
+    return [SliceRow(**row._mapping) for row in rows]
+
+
 AHEAD = text(f"""
 SELECT count(*) FROM (
     SELECT FROM slices WHERE status = 'pending' AND lane = :lane AND id < :slice LIMIT {MOST_AHEAD}

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
         1, gt=0, description="how often each worker looks for lost hints and dead workers, and says that it is alive"
     )
     predict_bytes: int = Field(1 << 20, ge=1, description="the largest body of a request for one record")
+    job_bytes: int = Field(1 << 30, ge=1, description="the largest upload of a job, packed and unpacked")
+    json_bytes: int = Field(32 << 20, ge=1, description="the largest upload of type application/json")
+    job_records: int = Field(10_000_000, ge=1, description="the most records of a job")
+    upload_seconds: float = Field(600, gt=0, description="when the database gives up on storing an upload")
     wait_seconds: float = Field(60, gt=0, description="the longest that a request may wait for its job")
     database_pool: int = Field(8, ge=1, description="database connections of one process at the most")
     statement_seconds: float = Field(15, gt=0, description="when the database gives up on a statement")

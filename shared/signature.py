@@ -105,9 +105,13 @@ class Signature(BaseModel):
     def unknown(self, name: str, version: str) -> Problem:
         """The problem of a name that is no feature, with the nearest one that is."""
         detail = f'"{name[:100]}" is not a feature of {version}'
-        if near := get_close_matches(name[:100], self.names, n=1):
-            detail += f'; did you mean "{near[0]}"?'
+        if near := self.nearest(name):
+            detail += f'; did you mean "{near}"?'
         return {"code": "unknown_feature", "column": name[:100], "detail": detail}
+
+    def nearest(self, name: str) -> str | None:
+        """The feature that is written almost like this."""
+        return next(iter(get_close_matches(name[:100], self.names, n=1)), None)
 
     def check_table(self, columns: "Mapping[str, pyarrow.Array[Any]]") -> tuple[Matrix, dict[int, list[Problem]]]:
         """The values in the signature's order, NaN where missing, and the problems of each row that has any."""
