@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 from uuid import UUID
@@ -191,9 +192,9 @@ def blocks_of(upload: Upload, version: Served) -> Iterator[Block]:
 
 
 def slices_of(upload: Upload, version: Served, reject: bool) -> Iterator[NewSlice]:
-    """The upload, cut into slices that take a worker about as long as each other; at its end Invalid, if it is refused."""
+    """The upload, cut into slices that take about as long as each other; at its end Invalid, if it is refused."""
     tally = Tally()
-    for block in blocks_of(upload, version):
+    for block in ahead(blocks_of(upload, version)):
         first = tally.total
         tally.count(first, block)
         pieces = -(-block.size // version.slice_records)
@@ -201,6 +202,15 @@ def slices_of(upload: Upload, version: Served, reject: bool) -> Iterator[NewSlic
             begin, end = block.size * piece // pieces, block.size * (piece + 1) // pieces
             yield cut(block, begin, end, first + begin)
     refuse_if_bad(tally, reject)
+
+
+def ahead(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The same, each made while the one before it is stored."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, blocks, None)
+        while block := coming.result():
+            coming = thread.submit(next, blocks, None)
+            yield block
 
 
 def cut(block: Block, begin: int, end: int, first: int) -> NewSlice:

@@ -78,12 +78,12 @@ def accepted(request: Request) -> Format:
     return next((form for kind, form in known.items() if kind in wanted), "csv")
 
 
-def settled_slices(job: UUID) -> Iterator[SliceRow]:
+def settled_slices(job: UUID, with_inputs: bool = False) -> Iterator[SliceRow]:
     """A few at a time, each time in a transaction of its own, so that a slow reader holds nothing."""
     first = -1
     while True:
         with transaction() as session:
-            found = lookup.settled_slices(session, job, first)
+            found = lookup.settled_slices(session, job, first, with_inputs)
         if not found:
             return
         yield from found
@@ -93,13 +93,13 @@ def settled_slices(job: UUID) -> Iterator[SliceRow]:
 def result_tables(row: JobRow, with_inputs: bool) -> Tables:
     names, outputs = (row.signature.names, row.signature.outputs) if row.signature else ((), ())
     yield result_table(SliceRow(0, 0, "succeeded", [], None, [], []), names if with_inputs else (), outputs)
-    for part in settled_slices(row.id):
+    for part in settled_slices(row.id, with_inputs):
         yield result_table(part, names if with_inputs else (), outputs)
 
 
 def result_table(part: SliceRow, names: tuple[str, ...], outputs: tuple[str, ...]) -> Any:
     columns: dict[str, Any] = {"record": pa.array(range(part.first, part.first + part.size), pa.int64())}
-    columns |= numbers(part.inputs, names)
+    columns |= numbers(part.inputs or [], names)
     columns |= numbers(part.outputs or [None] * part.size, outputs)
     columns["error"] = pa.array(errors_in_order(part), pa.string())
     table = pa.table(columns)

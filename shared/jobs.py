@@ -22,6 +22,7 @@ from random import getrandbits
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -63,12 +64,19 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a claimed slice: an output for each record, or null and an error at its offset."""
+    """What became of a claimed slice: an output for each record, or null and an error at its offset.
+
+    `outputs` may be JSON already, as 10,000 rows are written by NumPy ten times as fast as from Python's lists.
+    """
 
     id: int
     attempt: int
-    outputs: list[list[Any] | None]
+    outputs: list[list[Any] | None] | orjson.Fragment
     errors: list[dict[str, Any]]
+
+    @property
+    def failed(self) -> int:
+        return len({error["offset"] for error in self.errors})
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +342,7 @@ def finish(session: Runs, results: Iterable[Result]) -> list[Changed]:
             "attempt": result.attempt,
             "outputs": result.outputs,
             "errors": result.errors or None,
-            "failed": sum(output is None for output in result.outputs),
+            "failed": result.failed,
         }
         for result in results
     ]

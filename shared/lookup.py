@@ -106,7 +106,7 @@ class SliceRow:
     first: int
     size: int
     status: str
-    inputs: list[Any]
+    inputs: list[Any] | None
     extras: bytes | None
     outputs: list[Any] | None
     errors: list[dict[str, Any]] | None
@@ -114,14 +114,15 @@ class SliceRow:
 
 SLICES_AT_ONCE = 4
 SETTLED = text("""
-SELECT first, size, status, inputs, extras, outputs, errors FROM slices
+SELECT first, size, status, CASE WHEN :with_inputs THEN inputs END AS inputs, extras, outputs, errors FROM slices
 WHERE job_id = :job AND first > :first AND finished_at IS NOT NULL ORDER BY first LIMIT :most
 """)
 
 
-def settled_slices(session: Runs, job: UUID, first: int) -> list[SliceRow]:
+def settled_slices(session: Runs, job: UUID, first: int, with_inputs: bool) -> list[SliceRow]:
     """The next few settled slices behind the one that begins at `first`."""
-    rows = session.execute(SETTLED, {"job": job, "first": first, "most": SLICES_AT_ONCE})
+    terms = {"job": job, "first": first, "most": SLICES_AT_ONCE, "with_inputs": with_inputs}
+    rows = session.execute(SETTLED, terms)
     return [SliceRow(**row._mapping) for row in rows]
 
 

@@ -16,8 +16,6 @@ from shared.settings import settings
 from shared.signature import Matrix
 from shared.tables import Version
 
-Outputs = list[list[Any] | None]
-
 
 class CannotLoad(ScorelineError):
     """The version cannot score: its artefact is missing or is not the one that was registered."""
@@ -33,15 +31,11 @@ class Model:
     predict: Callable[[Matrix], Any]
     interval: dict[str, float]
 
-    def outputs(self, matrix: Matrix) -> Outputs:
-        """Value and interval for each row; null where the model has no number to give."""
+    def outputs(self, matrix: Matrix) -> Matrix:
+        """Value and interval for each row; not finite where the model has no number to give."""
         value = np.asarray(self.predict(matrix), dtype=float)
         half, lowest = self.interval["half_width"], self.interval["minimum"]
-        columns = np.column_stack([value, np.maximum(value - half, np.minimum(lowest, value)), value + half])
-        rows: Outputs = columns.tolist()
-        for row in np.flatnonzero(~np.isfinite(value)).tolist():
-            rows[row] = None
-        return rows
+        return np.column_stack([value, np.maximum(value - half, np.minimum(lowest, value)), value + half])
 
 
 _loaded: dict[int, Model] = {}

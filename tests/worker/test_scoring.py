@@ -4,18 +4,25 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import orjson
 import pytest
 from sklearn.linear_model import LinearRegression
 from sqlalchemy import text
 
 from shared import db, jobs, keys
 from shared.errors import ScorelineError
-from shared.jobs import Claimed, NewJob
+from shared.jobs import Claimed, NewJob, Result
 from shared.tables import Lane, Version
 from worker import models, scoring, tasks
 from worker.models import CannotLoad, Model
 
 INTERVAL = {"level": 0.9, "half_width": 10.0, "minimum": 0.0}
+
+
+def rows(result: Result) -> list[Any]:
+    """The outputs as they will be stored."""
+    found: list[Any] = orjson.loads(orjson.dumps(result.outputs))
+    return found
 
 
 def claimed(number: int, inputs: list[Any], errors: list[dict[str, Any]] | None = None) -> Claimed:
@@ -39,20 +46,20 @@ def test_slices_are_scored_together_and_answered_apart() -> None:
     one, two = scoring.score(
         Model("line:1", fitted.predict, INTERVAL), [claimed(1, [[1.0]]), claimed(2, [[0.5], [2.0]])]
     )
-    assert np.allclose(np.array(one.outputs, dtype=float), [[100, 90, 110]])
-    assert np.allclose(np.array(two.outputs, dtype=float), [[50, 40, 60], [200, 190, 210]])
+    assert np.allclose(np.array(rows(one), dtype=float), [[100, 90, 110]])
+    assert np.allclose(np.array(rows(two), dtype=float), [[50, 40, 60], [200, 190, 210]])
     assert (one.id, two.id, one.errors, two.errors) == (1, 2, [], [])
 
 
 def test_the_low_end_is_not_below_what_was_ever_seen() -> None:
     [result] = scoring.score(MOODY, [claimed(1, [[3.0], [-5.0]])])
-    assert result.outputs == [[3, 0, 13], [-5, -5, 5]]
+    assert rows(result) == [[3, 0, 13], [-5, -5, 5]]
 
 
 def test_only_the_record_to_blame_fails() -> None:
     inputs = [[float(number)] for number in range(100)]
     [result] = scoring.score(MOODY, [claimed(1, inputs)])
-    assert [offset for offset, output in enumerate(result.outputs) if output is None] == [7, 13]
+    assert [offset for offset, output in enumerate(rows(result)) if output is None] == [7, 13]
     assert {error["offset"]: error["code"] for error in result.errors} == {7: "no_output", 13: "model_error"}
     assert "thirteen" in next(error["detail"] for error in result.errors if error["offset"] == 13)
 
