@@ -1,24 +1,31 @@
 """Jobs as their owner sees them."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from api import answers, parameters
 from api.answers import Job, JobPage, Json, StatusName
 from api.callers import Calling
 from api.predict import UNKNOWN
 from api.problems import documented
-from api.state import Shared
+from api.state import Shared, State
+from api.waiting import updated
 from shared import jobs, lookup, queue
 from shared.db import after_commit, transaction
 from shared.errors import Conflict, DatabaseAway, Invalid, NotFound, Unauthorized
 from shared.lookup import JobRow
 from shared.settings import settings
+from shared.tables import Lane
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
+QUIET_SECONDS = 15.0
 Limit = Annotated[int, Query(ge=1, le=1000)]
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag in If-None-Match"}}
 
@@ -86,6 +93,63 @@ def cancel_job(job_id: str, caller: Calling) -> Response:
             after_commit(session, lambda: queue.announce(asdict(job) for job in changed))
         row = own(lookup.jobs_by_id(session, [wanted]).get(wanted), caller.user_id, wanted)
     return Json(answers.job(row, UNKNOWN))
+
+
+@router.post(
+    "/{job_id}/retry",
+    response_model=Job,
+    status_code=202,
+    responses=documented(Unauthorized, NotFound, Conflict, DatabaseAway),
+)
+async def retry_job(job_id: str, caller: Calling, state: Shared) -> Response:
+    """Scores again what failed, was canceled or expired, and only that; what is scored is not touched."""
+    wanted = parameters.job_id(job_id)
+    row, waiting = await asyncio.to_thread(retried, wanted, caller.user_id)
+    state.hints.send(Lane(row.lane), min(waiting, queue.MOST_HINTS))
+    return Json(answers.job(row, UNKNOWN), 202, {"Location": f"/jobs/{row.id}"})
+
+
+def retried(wanted: UUID, user: int) -> tuple[JobRow, int]:
+    with transaction() as session:
+        row = own(lookup.jobs_by_id(session, [wanted]).get(wanted), user, wanted)
+        waiting = jobs.retry(session, wanted)
+        if not waiting:
+            raise Conflict("there is nothing to try again" if row.finished else "the job is not finished yet")
+        return own(lookup.jobs_by_id(session, [wanted]).get(wanted), user, wanted), waiting
+
+
+@router.get(
+    "/{job_id}/events", response_class=StreamingResponse, responses=documented(Unauthorized, NotFound, DatabaseAway)
+)
+async def follow_job(job_id: str, request: Request, caller: Calling, state: Shared) -> Response:
+    """The job at each change until it is finished, as server-sent events; `Last-Event-ID` is the last revision seen."""
+    wanted = parameters.job_id(job_id)
+    row = own(await state.read(wanted), caller.user_id, wanted)
+    seen = request.headers.get("last-event-id", "")
+    if row.finished and seen == str(row.revision):
+        return Response(status_code=204)  # tells a browser not to come again
+    return StreamingResponse(
+        changes(state, wanted, seen), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+    )
+
+
+async def changes(state: State, job: UUID, seen: str) -> AsyncIterator[bytes]:
+    with state.waiting.on(job) as watch:
+        row = await state.read(job)
+        while row is not None:
+            if str(row.revision) != seen:
+                seen = str(row.revision)
+                data = orjson.dumps(answers.job(row, await state.outlook(row)))
+                yield b"id: %s\nevent: job\ndata: %s\n\n" % (seen.encode(), data)
+            if row.finished:
+                return
+            try:
+                async with asyncio.timeout(QUIET_SECONDS):
+                    news = await watch.next()
+            except TimeoutError:
+                yield b": nothing new\n\n"
+                news = None
+            row = updated(row, news) or await state.read(job)
 
 
 @router.delete("/{job_id}", status_code=204, responses=documented(Unauthorized, NotFound, Conflict, DatabaseAway))

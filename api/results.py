@@ -120,7 +120,8 @@ def numbers(rows: list[list[Any] | None], names: tuple[str, ...]) -> dict[str, A
 def errors_in_order(part: SliceRow) -> list[str | None]:
     told: list[str | None] = [None] * part.size
     if part.status in ENDED:
-        told = [ENDED[part.status]] * part.size
+        kept = part.outputs or told
+        told = [None if output else ENDED[part.status] for output in kept]
     for error in part.errors or ():
         told[error["offset"]] = error["detail"]
     return told

@@ -60,6 +60,7 @@ class Claimed:
     size: int
     inputs: list[list[Any]]
     errors: list[dict[str, Any]] | None
+    outputs: list[list[Any] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,8 @@ taken AS (
         lease_until = clock_timestamp() + :lease * interval '1 second',
         started_at = coalesce(started_at, clock_timestamp())
     FROM mine WHERE slices.id = mine.id
-    RETURNING slices.id, job_id, version_id, attempt, failures, crashes, size, inputs, errors
+    RETURNING slices.id, job_id, version_id, attempt, failures, crashes, size, inputs, errors,
+        outputs
 ), touched AS (
     UPDATE jobs SET status = 'running', started_at = coalesce(started_at, clock_timestamp()), revision = revision + 1
     FROM taken WHERE jobs.id = taken.job_id AND jobs.status = 'pending'
@@ -409,6 +411,9 @@ def expire(session: Runs) -> list[Changed]:
     return [Changed(**row._mapping) for row in session.execute(EXPIRE)]
 
 
+# How many records of a slice have an output, also one that is tried again for the rest.
+KEPT = "(SELECT count(*) FROM json_array_elements(slices.outputs) AS output WHERE json_typeof(output) = 'array')"
+
 # What waits changes at once; what runs may finish. A job that nothing of is running is over.
 CANCEL = text(f"""
 WITH waiting AS (
@@ -416,9 +421,10 @@ WITH waiting AS (
 ), settled AS (
     UPDATE slices SET status = 'canceled', finished_at = clock_timestamp()
     FROM waiting WHERE slices.id = waiting.id AND slices.status = 'pending'
-    RETURNING slices.job_id, slices.size
+    RETURNING slices.job_id, slices.size, {KEPT} AS kept
 ), counts AS (
-    SELECT job_id, 0 AS succeeded, 0 AS failed, 0 AS expired, sum(size) AS canceled, sum(size) AS records
+    SELECT job_id, sum(kept) AS succeeded, 0 AS failed, 0 AS expired, sum(size - kept) AS canceled,
+        sum(size) AS records
     FROM settled GROUP BY job_id
 )
 {COUNT}
@@ -428,6 +434,40 @@ WITH waiting AS (
 def cancel(session: Session, job: UUID) -> list[Changed]:
     """Ends what waits of a job, and keeps what is scored. Nothing changes when nothing waits."""
     return [Changed(**row._mapping) for row in session.execute(CANCEL, {"job": job})]
+
+
+# Back to pending with what was scored, and with the errors of records that were refused and never can be.
+RETRY = text(f"""
+WITH again AS (
+    SELECT id, size, status, {KEPT} AS kept FROM slices
+    WHERE job_id = :job AND EXISTS (SELECT FROM jobs WHERE jobs.id = :job AND jobs.finished_at IS NOT NULL)
+      AND (status IN ('canceled', 'expired') OR EXISTS (
+        SELECT FROM json_array_elements(errors) AS problem WHERE problem ->> 'refused' IS NULL))
+    ORDER BY id FOR UPDATE
+), back AS (
+    UPDATE slices SET status = 'pending', failures = 0, crashes = 0, available_at = clock_timestamp(),
+        expires_at = NULL, finished_at = NULL, worker = NULL, errors = (
+            SELECT json_agg(problem) FROM json_array_elements(slices.errors) AS problem
+            WHERE problem ->> 'refused' IS NOT NULL)
+    FROM again WHERE slices.id = again.id
+), counts AS (
+    SELECT sum(kept) AS succeeded, count(*) AS slices,
+        coalesce(sum(size - kept) FILTER (WHERE status IN ('succeeded', 'failed')), 0) AS failed,
+        coalesce(sum(size - kept) FILTER (WHERE status = 'canceled'), 0) AS canceled,
+        coalesce(sum(size - kept) FILTER (WHERE status = 'expired'), 0) AS expired
+    FROM again
+)
+UPDATE jobs SET status = 'pending', finished_at = NULL, expires_at = NULL, error = NULL, revision = revision + 1,
+    succeeded = jobs.succeeded - counts.succeeded, failed = jobs.failed - counts.failed,
+    canceled = jobs.canceled - counts.canceled, expired = jobs.expired - counts.expired
+FROM counts WHERE jobs.id = :job AND counts.slices > 0
+RETURNING counts.slices
+""")
+
+
+def retry(session: Session, job: UUID) -> int:
+    """Has what failed, was canceled or expired in a finished job scored again, and only that. How many slices wait."""
+    return session.scalar(RETRY, {"job": job}) or 0
 
 
 DELETE = text("DELETE FROM jobs WHERE id = :job AND finished_at IS NOT NULL")

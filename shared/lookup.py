@@ -42,7 +42,6 @@ class JobRow:
     finished_at: datetime | None
     model: str
     version: int
-    slice_id: int | None = None
     inputs: list[Any] | None = None
     outputs: list[Any] | None = None
     errors: list[dict[str, Any]] | None = None
@@ -58,8 +57,7 @@ class JobRow:
 
 
 JOB = """
-SELECT jobs.*, versions.model, versions.number AS version, slices.id AS slice_id, slices.inputs, slices.outputs,
-    slices.errors
+SELECT jobs.*, versions.model, versions.number AS version, slices.inputs, slices.outputs, slices.errors
 FROM jobs JOIN versions ON versions.id = jobs.version_id
 LEFT JOIN slices ON jobs.total = 1 AND slices.job_id = jobs.id
 """
@@ -127,8 +125,9 @@ def settled_slices(session: Runs, job: UUID, first: int, with_inputs: bool) -> l
 
 
 AHEAD = text(f"""
-SELECT count(*) FROM (
-    SELECT FROM slices WHERE status = 'pending' AND lane = :lane AND id < :slice LIMIT {MOST_AHEAD}
+SELECT coalesce(sum(size), 0) FROM (
+    SELECT size FROM slices WHERE status = 'pending' AND lane = :lane AND id < (
+        SELECT min(id) FROM slices AS own WHERE own.job_id = :job AND own.status = 'pending') LIMIT {MOST_AHEAD}
 ) AS waiting
 """)
 PACE = text("SELECT sum(records_per_second) FROM workers WHERE seen_at > clock_timestamp() - interval '10 s'")
@@ -145,9 +144,7 @@ class Outlook:
 def outlook(session: Runs, job: JobRow) -> Outlook:
     if job.finished:
         return Outlook(0, None)
-    ahead = 0
-    if job.status == Status.PENDING and job.slice_id is not None:
-        ahead = session.scalar(AHEAD, {"lane": job.lane, "slice": job.slice_id}) or 0
+    ahead = int(session.scalar(AHEAD, {"lane": job.lane, "job": job.id}) or 0)
     pace = session.scalar(PACE)
     return Outlook(ahead, round((ahead + job.total - job.settled) / pace, 1) if pace else None)
 

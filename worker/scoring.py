@@ -21,11 +21,19 @@ log = logging.getLogger(__name__)
 
 def score(model: Model, held: Sequence[Claimed]) -> list[Result]:
     """A result for each slice. Records that were refused when they came have no inputs, and keep their error."""
-    rows = [row for claimed in held for row in claimed.inputs if row is not None]
+    rows = [row for claimed in held for row in to_score(claimed)]
     if len(rows) == sum(claimed.size for claimed in held) and (results := all_at_once(model, held, rows)):
         return results
     scored = iter(outcomes(model, np.array(rows, dtype=float)) if rows else ())
     return [result(claimed, scored) for claimed in held]
+
+
+def to_score(claimed: Claimed) -> list[list[Any]]:
+    """The inputs that have no output yet: a slice that is tried again keeps what was scored before."""
+    if claimed.outputs is None:
+        return [row for row in claimed.inputs if row is not None]
+    pairs = zip(claimed.inputs, claimed.outputs, strict=True)
+    return [row for row, output in pairs if row is not None and output is None]
 
 
 def all_at_once(model: Model, held: Sequence[Claimed], rows: list[Any]) -> list[Result] | None:
@@ -54,8 +62,7 @@ def outcomes(model: Model, matrix: Matrix) -> list[Outcome]:
             log.warning("%s failed on a record: %s", model.ref, type(error).__name__)
             return [{"code": "model_error", "detail": f"{model.ref} failed on this record: {error}"[:500]}]
     else:
-        fine: list[bool] = np.isfinite(outputs).all(axis=1).tolist()
-        return [output if ok else NO_NUMBER for output, ok in zip(outputs.tolist(), fine, strict=True)]
+        return [output if np.isfinite(output).all() else NO_NUMBER for output in outputs.tolist()]
     middle = len(matrix) // 2
     return outcomes(model, matrix[:middle]) + outcomes(model, matrix[middle:])
 
@@ -63,8 +70,9 @@ def outcomes(model: Model, matrix: Matrix) -> list[Outcome]:
 def result(claimed: Claimed, scored: Iterator[Outcome]) -> Result:
     outputs: list[list[Any] | None] = []
     errors = list(claimed.errors or [])
-    for offset, row in enumerate(claimed.inputs):
-        outcome = None if row is None else next(scored)
+    kept = claimed.outputs or [None] * claimed.size
+    for offset, (row, before) in enumerate(zip(claimed.inputs, kept, strict=True)):
+        outcome = before if row is None or before is not None else next(scored)
         if isinstance(outcome, dict):
             errors.append({"offset": offset, **outcome})
         outputs.append(outcome if isinstance(outcome, list) else None)
@@ -74,6 +82,7 @@ def result(claimed: Claimed, scored: Iterator[Outcome]) -> Result:
 def failed(claimed: Claimed, problem: Problem) -> Result:
     """The result of a slice that cannot be scored at all."""
     errors = list(claimed.errors or [])
-    known = {error["offset"] for error in errors}
+    kept = claimed.outputs or [None] * claimed.size
+    known = {error["offset"] for error in errors} | {offset for offset, output in enumerate(kept) if output is not None}
     errors += [{"offset": offset, **problem} for offset in range(claimed.size) if offset not in known]
-    return Result(claimed.id, claimed.attempt, [None] * claimed.size, errors)
+    return Result(claimed.id, claimed.attempt, kept, errors)

@@ -306,3 +306,36 @@ def test_many_slices_in_order(http: httpx.Client, price: float) -> None:
     assert [int(row["record"]) for row in found] == list(range(count + 1))
     assert [float(row["value"]) for row in found[:-1]] == pytest.approx([price] * count)
     assert found[-1]["error"]
+
+
+def test_events_tell_of_every_change_until_the_end(http: httpx.Client) -> None:
+    made = http.post("/jobs", content=file(*[line()] * 30_000), headers=CSV).json()
+    seen: list[Any] = []
+    with http.stream("GET", made["urls"]["events"]) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        for text in stream.iter_lines():
+            if text.startswith("data: "):
+                seen.append(json.loads(text.removeprefix("data: ")))
+            if text.startswith("id: "):
+                last = text.removeprefix("id: ")
+    assert seen[-1]["status"] == "succeeded"
+    done = [job["records"]["succeeded"] for job in seen]
+    assert done == sorted(done)
+    assert done[-1] == 30_000
+    assert http.get(made["urls"]["events"], headers={"Last-Event-ID": last}).status_code == 204
+
+
+def test_retry_scores_only_what_was_not(http: httpx.Client, service: Service, price: float) -> None:
+    """Of a job that was canceled before a worker came, and of one with a refused record."""
+    service.stop("worker")
+    made = http.post("/jobs", content=file(line(), line(latitude="x"), line()), headers=CSV).json()
+    canceled = http.post(made["urls"]["cancel"]).json()
+    assert (canceled["status"], canceled["records"]["succeeded"]) == ("canceled", 0)
+    assert [row["error"] for row in results(http, made)][0] == "canceled before it was scored"
+    service.start("worker")
+    again = http.post(made["urls"]["retry"])
+    assert (again.status_code, again.json()["status"]) == (202, "pending")
+    job = http.get(made["urls"]["self"], params={"wait": 30}).json()
+    assert (job["status"], job["records"]) == ("succeeded", {"total": 3, "succeeded": 2, "failed": 1})
+    assert float(results(http, job)[2]["value"]) == pytest.approx(price)
+    assert_problem(http.post(job["urls"]["retry"]), 409, "conflict")

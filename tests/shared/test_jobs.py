@@ -229,6 +229,39 @@ def test_rescue_takes_only_what_is_over(session: Session, owner: int) -> None:
     assert slice_row(session, alive).status == "running"
 
 
+def test_retry_keeps_what_was_scored_and_the_counters_agree(session: Session, owner: int) -> None:
+    job = store_bulk(session, owner, make_version(session), 3)
+    first, second = claim(session, Lane.BULK) + claim(session, Lane.BULK)
+    bad = {"offset": 1, "code": "model_error", "detail": "no"}
+    jobs.finish(session, [Result(first.id, first.attempt, [[5.0], None], [bad]), good(second)])
+    jobs.cancel(session, job)
+    before = job_row(session, job)
+    assert (before.status, before.succeeded, before.failed, before.canceled) == ("canceled", 3, 1, 2)
+    assert jobs.retry(session, job) == 2
+    waiting = job_row(session, job)
+    assert (waiting.status, waiting.succeeded, waiting.failed, waiting.canceled) == ("pending", 2, 0, 0)
+    assert waiting.finished_at is None
+    assert jobs.retry(session, job) == 0, "not while it is not finished"
+    [kept] = claim(session, Lane.BULK)
+    assert (kept.id, kept.outputs, kept.errors) == (first.id, [[5.0], None], None)
+    [changed] = jobs.cancel(session, job)
+    assert not changed.finished
+    [changed] = jobs.finish(session, [Result(kept.id, kept.attempt, [[5.0], [6.0]], [])])
+    assert (changed.status, changed.succeeded, changed.failed, changed.canceled) == ("canceled", 4, 0, 2)
+
+
+def test_cancel_ends_what_waits_and_only_that(session: Session, owner: int) -> None:
+    job = store_bulk(session, owner, make_version(session), 2)
+    [running] = claim(session, Lane.BULK)
+    [changed] = jobs.cancel(session, job)
+    assert (changed.status, changed.canceled, changed.finished) == ("running", 2, False)
+    assert jobs.cancel(session, job) == []
+    assert not jobs.delete(session, job)
+    [changed] = jobs.finish(session, [good(running)])
+    assert (changed.status, changed.succeeded, changed.canceled) == ("canceled", 2, 2)
+    assert jobs.delete(session, job)
+
+
 def test_what_did_not_start_in_time_expires(session: Session, owner: int) -> None:
     version = make_version(session)
     [late] = store(session, owner, version, expires_in=0.001)
