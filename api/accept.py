@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared import idempotency, jobs, registry
 from shared.db import Runs, after_commit, statement, transaction
-from shared.errors import Conflict, NotFound, ScorelineError
+from shared.errors import Conflict, DatabaseAway, InFlight, NotFound, ScorelineError
 from shared.idempotency import OtherContent, Use
 from shared.jobs import NewJob
 from shared.lookup import JobRow, jobs_by_id
@@ -49,6 +50,9 @@ class Checked:
     job: NewJob
 
 
+# Whose key is being stored by another request is told so; everybody else in this process waits behind it.
+IMPATIENT = text("SET LOCAL lock_timeout = '500ms'")
+
 Answers = dict[UUID, Accepted | ScorelineError]
 
 # What each reference meant when it was last looked up. The statement that stores a record checks that it still does.
@@ -61,6 +65,8 @@ def accept(asked: Sequence[Asked], hints: Hints) -> list[Accepted | ScorelineErr
     if rest := [one for one in asked if one.job_id not in answers]:
         try:
             answers |= thoroughly(rest, hints)
+        except InFlight as error:
+            answers |= {one.job_id: error if one.use else again() for one in rest}
         except ScorelineError as error:
             answers |= {one.job_id: error for one in rest}
     return [answers[one.job_id] for one in asked]
@@ -81,6 +87,7 @@ def quickly(asked: list[Asked], hints: Hints) -> Answers:
 def thoroughly(asked: list[Asked], hints: Hints) -> Answers:
     """With references looked up and idempotency keys remembered."""
     with transaction() as session:
+        session.execute(IMPATIENT)
         versions = registry.resolve(session, {one.ref for one in asked})
         _meant.update({ref: version for ref, version in versions.items() if isinstance(version, Served)})
         checks = [checked(one, versions[one.ref]) for one in asked]
@@ -88,6 +95,8 @@ def thoroughly(asked: list[Asked], hints: Hints) -> Answers:
         owners = remembered(session, [check.asked.use for check in fine if check.asked.use])
         new = [check for check in fine if owners.get(check.job.id, check.job.id) == check.job.id]
         answers = store(session, new)
+        if lost := [check.job.id for check in new if check.job.id not in answers and check.job.id in owners]:
+            idempotency.release(session, lost)
         if answers:
             requests = len(answers)
             after_commit(session, lambda: hints.send(Lane.SINGLE, requests=requests))
@@ -96,7 +105,8 @@ def thoroughly(asked: list[Asked], hints: Hints) -> Answers:
         if isinstance(check, ScorelineError):
             answers[one.job_id] = check
         elif one.job_id not in answers:
-            answers[one.job_id] = replayed(owners[one.job_id], replays) if one.job_id in owners else moved(one)
+            owner = owners.get(one.job_id, one.job_id)
+            answers[one.job_id] = moved(one) if owner == one.job_id else replayed(owner, replays)
     return answers
 
 
@@ -117,6 +127,10 @@ def checked(one: Asked, version: Served | ScorelineError) -> Checked | Scoreline
     alias = Ref.parse(one.ref).alias
     job = NewJob(one.job_id, one.user_id, version.id, [values], one.metadata, one.expires_in, alias)
     return Checked(one, version, job)
+
+
+def again() -> ScorelineError:
+    return DatabaseAway("this request waited behind another; send it again")
 
 
 def moved(one: Asked) -> ScorelineError:

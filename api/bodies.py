@@ -38,8 +38,16 @@ def parsed(body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         raise Malformed(f"the body is not JSON: {explained(body, error)}") from error
     if isinstance(value, dict | list):
-        json.loads(body, object_pairs_hook=without_twins)  # orjson keeps the last of two equal keys, and says nothing
+        refuse_twins(body)
     return value
+
+
+def refuse_twins(body: bytes) -> None:
+    """Reads once more, since orjson keeps the last of two equal keys and says nothing."""
+    try:
+        json.loads(body, object_pairs_hook=without_twins)
+    except RecursionError:
+        raise Malformed("the body is nested too deeply; a record is one flat object") from None
 
 
 def explained(body: bytes, error: orjson.JSONDecodeError) -> str:
@@ -50,7 +58,8 @@ def explained(body: bytes, error: orjson.JSONDecodeError) -> str:
 
 
 def without_twins(pairs: list[tuple[str, Any]]) -> None:
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        twin = next(name for name in names if names.count(name) > 1)
-        raise Malformed(f'the key "{twin[:100]}" stands twice in one object; send it once')
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise Malformed(f'the key "{name[:100]}" stands twice in one object; send it once')
+        seen.add(name)

@@ -28,6 +28,7 @@ from shared.db import transaction
 from shared.errors import (
     Conflict,
     DatabaseAway,
+    InFlight,
     Invalid,
     Malformed,
     NotFound,
@@ -144,7 +145,7 @@ def owner_of(session: Any, use: Use) -> UUID:
         {"key": f"{use.route} {use.key}", "user": use.user_id},
     )
     if not free:
-        raise Conflict("a request with this Idempotency-Key is being stored; ask again in a moment")
+        raise InFlight("a request with this Idempotency-Key is being stored; ask again in a moment")
     [owner] = idempotency.remember(session, [use])
     if isinstance(owner, OtherContent):
         raise owner

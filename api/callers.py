@@ -23,6 +23,8 @@ class Callers:
         self.known: dict[str, tuple[float, asyncio.Task[Caller | None]]] = {}
 
     async def __call__(self, secret: str) -> Caller | None:
+        if not keys.WRITTEN.fullmatch(secret):
+            return None
         until, lookup = self.known.get(secret, (0.0, None))
         if lookup is None or time.monotonic() > until or (lookup.done() and lookup.exception()):
             if len(self.known) > MOST_BELIEVED:

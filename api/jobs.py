@@ -15,7 +15,7 @@ from api.answers import Job, JobPage, Json, StatusName
 from api.callers import Calling
 from api.predict import UNKNOWN
 from api.problems import documented
-from api.state import Shared, State
+from api.state import FINISHED, Shared, State
 from api.waiting import updated
 from shared import jobs, lookup, queue
 from shared.db import after_commit, transaction
@@ -42,8 +42,10 @@ def list_jobs(
     """Your jobs, newest first."""
     name, number = parameters.model_filter(model)
     with transaction() as session:
-        rows = lookup.jobs_page(session, caller.user_id, limit + 1, after, status, name, number)
-        items = [answers.job(row, lookup.outlook(session, row)) for row in rows[:limit]]
+        rows = lookup.jobs_page(
+            session, caller.user_id, limit + 1, after, status, name, number, parameters.metadata(request.query_params)
+        )
+    items = [answers.job(row, FINISHED if row.finished else UNKNOWN) for row in rows[:limit]]
     following = items[-1]["id"] if len(rows) > limit else None
     return Json({"items": items, "next": following}, headers=link_next(request, following))
 
@@ -71,7 +73,8 @@ async def read_job(
     if wait and not row.finished:
         row = await state.followed(wanted, min(wait, settings().wait_seconds)) or row
     etag = f'"{row.revision}"'
-    if etag in [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]:
+    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    if etag in known or "*" in known:
         return Response(status_code=304, headers={"ETag": etag})
     return Json(answers.job(row, await state.outlook(row)), headers={"ETag": etag})
 

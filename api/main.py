@@ -18,13 +18,13 @@ root = APIRouter()
 
 
 @root.get("/", tags=["health"])
-def routes(request: Request) -> dict[str, Any]:
+async def routes(request: Request) -> dict[str, Any]:
     """The name, the version, and where to go from here."""
     return {
         "service": "Scoreline",
         "version": version("scoreline-server"),
         "docs": "/docs",
-        "routes": list(request.app.openapi()["paths"]),
+        "routes": request.app.state.paths,
     }
 
 
@@ -36,7 +36,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def make_app() -> FastAPI:
-    app = FastAPI(title="Scoreline", version=version("scoreline-server"), lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="Scoreline", version=version("scoreline-server"), lifespan=lifespan, redoc_url=None, openapi_url=None
+    )
     for part in (
         predict.router,
         bulk.router,
@@ -50,13 +52,13 @@ def make_app() -> FastAPI:
         app.include_router(part, prefix="/api/v1", include_in_schema=False)
     app.include_router(root)
     problems.handle_all(app)
-    app.add_middleware(RequestIds)
     if settings().cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=settings().cors_origins, allow_methods=["*"], allow_headers=["*"]
         )
     openapi.describe(app)
+    app.state.paths = list(openapi.written(app)["paths"])
     return app
 
 
-app = make_app()
+app = RequestIds(make_app())  # outside everything, so that an answer to a bug has an id, too

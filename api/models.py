@@ -12,7 +12,7 @@ from api.problems import documented
 from shared import registry
 from shared.db import transaction
 from shared.errors import Conflict, DatabaseAway, NotFound, Unauthorized
-from shared.registry import Served
+from shared.registry import Ref, Served
 from shared.tables import Version
 
 router = APIRouter(prefix="/models", tags=["models"])
@@ -29,7 +29,7 @@ def list_models(_: Calling) -> Versions:
 @router.get("/{model}", responses=documented(Unauthorized, NotFound, DatabaseAway))
 def read_model(model: str, _: Calling) -> Versions:
     """The versions of one model, newest first."""
-    found = versions(model)
+    found = versions(Ref.parse(model).model)
     if not found.items:
         raise NotFound(f'there is no model "{model[:100]}"; GET /models lists what there is')
     return found

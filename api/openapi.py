@@ -3,9 +3,12 @@
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
 
 from api import problems
+from api.answers import Json
 from api.models import default_model
 from shared.errors import DatabaseAway
 
@@ -22,21 +25,34 @@ KEYS = {
 
 
 def describe(app: FastAPI) -> None:
-    """Has the application document itself anew at each reading, since the champion may move."""
+    """Serves the document, typed anew whenever the champion has moved; not in the event loop, which must not wait."""
+    static: dict[str, Any] = {}
 
     def document() -> dict[str, Any]:
-        written = get_openapi(
-            title=app.title, version=app.version, routes=app.routes, summary="Predictions that are never lost"
-        )
-        components = written.setdefault("components", {})
-        components["securitySchemes"] = KEYS
-        components.setdefault("schemas", {}).update(schemas())
-        for path, operations in written["paths"].items():
-            for operation in operations.values():
-                operation["security"] = [] if path in OPEN else [{name: []} for name in KEYS]
-        return written
+        if not static:
+            static.update(written(app))
+        components = static["components"]
+        return {**static, "components": {**components, "schemas": {**components["schemas"], **schemas()}}}
 
-    app.openapi = document  # type: ignore[method-assign]
+    @app.get("/openapi.json", include_in_schema=False)
+    def openapi() -> Json:
+        return Json(document())
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(openapi_url="/openapi.json", title=app.title)
+
+
+def written(app: FastAPI) -> dict[str, Any]:
+    """All but what depends on the model."""
+    found = get_openapi(
+        title=app.title, version=app.version, routes=app.routes, summary="Predictions that are never lost"
+    )
+    found.setdefault("components", {})["securitySchemes"] = KEYS
+    for path, operations in found["paths"].items():
+        for operation in operations.values():
+            operation["security"] = [] if path in OPEN else [{name: []} for name in KEYS]
+    return found
 
 
 def schemas() -> dict[str, Any]:

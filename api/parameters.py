@@ -108,6 +108,13 @@ def record_id(written: str) -> tuple[UUID, int]:
     return job_id(job), int(record)
 
 
+def cursor(written: str) -> tuple[UUID, int]:
+    try:
+        return record_id(written)
+    except NotFound:
+        raise Invalid("after must be the `next` of a page before") from None
+
+
 def no_such_job(job: object) -> NotFound:
     return NotFound(f'there is no job "{str(job)[:100]}" of yours; GET /jobs lists what there is')
 

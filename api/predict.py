@@ -84,7 +84,7 @@ def asked(
     key = parameters.idempotency_key(request)
     route = request.url.path.removeprefix("/api/v1") if key else ""
     use = Use(sender.user_id, route, key, fingerprint_of(request, body), job_id) if key else None
-    metadata = parameters.metadata(request.query_params) | (metadata or {})
+    metadata = parameters.checked_metadata(parameters.metadata(request.query_params) | (metadata or {}))
     return Asked(job_id, sender.user_id, ref, record, metadata, parameters.expires_in(request.query_params), use)
 
 

@@ -29,7 +29,7 @@ def list_predictions(
 ) -> PredictionPage:
     """Your scored records: those of the newest job first, within a job in the order of submission."""
     name, number = parameters.model_filter(model)
-    cursor = parameters.record_id(after) if after else None
+    cursor = parameters.cursor(after) if after else None
     with transaction() as session:
         rows = lookup.predictions_page(session, caller.user_id, limit + 1, cursor, job, name, number)
     items = [answers.prediction(row) for row in rows[:limit]]

@@ -7,6 +7,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from shared.errors import Forbidden, Invalid, MethodNotAllowed, NotFound, ScorelineError
 
@@ -64,6 +65,10 @@ def on_invalid_parameters(request: Request, error: Exception) -> Response:
     return answer(Invalid(f"{place}: {error.errors()[0]['msg']}", errors), request)
 
 
+def on_hang_up(_: Request, __: Exception) -> Response:
+    return Response(status_code=400)  # nobody is there to read it
+
+
 def on_bug(request: Request, error: Exception) -> Response:
     log.error("request %s failed", request.scope.get("request_id"), exc_info=error)
     return answer(ScorelineError("this is a fault of the service; its log has the request_id"), request)
@@ -73,6 +78,7 @@ def handle_all(app: FastAPI) -> None:
     app.add_exception_handler(ScorelineError, on_scoreline_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid_parameters)
+    app.add_exception_handler(ClientDisconnect, on_hang_up)
     app.add_exception_handler(Exception, on_bug)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Annotated
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from api.callers import Callers
 from api.together import Together
 from api.waiting import Waiting, Watch, updated
 from shared.db import statement, transaction
+from shared.errors import DatabaseAway
 from shared.lookup import JobRow, Outlook, jobs_by_id, outlook
 from shared.queue import Hints
 
@@ -35,10 +35,15 @@ class State:
 
     async def finished(self, row: JobRow, watch: Watch, seconds: float) -> JobRow:
         """The same for a job that was looked at after the watch began."""
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(seconds):
                 while not row.finished:
                     row = updated(row, await watch.next()) or await self.read(row.id) or row
+        except (TimeoutError, DatabaseAway):
+            pass  # what was accepted is told as it was last seen
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()  # the service stops: its last word is that the job is stored
         return row
 
     async def outlook(self, row: JobRow) -> Outlook:

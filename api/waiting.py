@@ -14,7 +14,6 @@ from redis.asyncio import Redis
 
 from shared import jobs, queue
 from shared.db import statement
-from shared.errors import DatabaseAway
 from shared.lookup import JobRow
 from shared.settings import settings
 
@@ -87,12 +86,12 @@ class Waiting:
         while True:
             try:
                 await self.follow()
-            except queue.AWAY as error:
+            except Exception as error:  # whatever it is, those who wait are looked after below
                 log.warning("no wake-ups from Redis, waiting clients are looked after once a second: %s", error)
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def follow(self) -> None:
-        link = Redis.from_url(settings().redis_url, socket_connect_timeout=2, health_check_interval=5, protocol=2)
+        link = Redis.from_url(settings().redis_url, socket_connect_timeout=2, socket_keepalive=True, protocol=2)
         async with link, link.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(queue.CHANNEL)
             async for message in channel.listen():
@@ -112,5 +111,6 @@ def finished_among(wanted: list[UUID]) -> list[UUID]:
     try:
         with statement() as session:
             return jobs.finished_among(session, wanted)
-    except DatabaseAway:
+    except Exception as error:
+        log.warning("looking for finished jobs: %s", error)
         return []

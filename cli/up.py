@@ -187,7 +187,7 @@ class Service:
         """Without our application, which would cost it 100 MB; and no secret among its arguments."""
         secret = {"CELERY_BROKER_URL": environment["REDIS_URL"], "FLOWER_BASIC_AUTH": self.flower_login}
         command = ["celery", "flower", f"--address={HOST}", f"--port={self.flower_port}"]
-        quickly = ["--inspect_timeout=300", "--logging=error"]
+        quickly = ["--inspect_timeout=300", "--logging=error", "--max_tasks=2000"]  # of 7 kB each
         self.add("flower", [*command, *quickly], {**environment, **secret}, patience=5)
 
     def start_worker(self, environment: dict[str, str]) -> None:

@@ -27,8 +27,8 @@ NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 Runs = Session | Connection
 
 AFTER = "after the commit"
-# What PostgreSQL says while it starts, stops, or has no room: the client may come again.
-AWAY_CODES = ("57P", "53", "08", "40")
+# What PostgreSQL says while it starts, stops, has no room or takes too long: the client may come again.
+AWAY_CODES = ("57", "53", "08", "40", "25P03", "25006", "55P03")
 
 
 def to_json(value: Any) -> str:

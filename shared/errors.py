@@ -42,6 +42,10 @@ class Conflict(ScorelineError):
     status, code, title = 409, "conflict", "That does not go together with what is there"
 
 
+class InFlight(Conflict):
+    code, title, retry_after = "in_flight", "The same request is being stored", 1
+
+
 class TooLarge(ScorelineError):
     status, code, title = 413, "too_large", "The body is too large"
 

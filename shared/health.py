@@ -15,7 +15,11 @@ SELECT lane,
     count(*) FILTER (WHERE status = 'pending') AS waiting, count(*) FILTER (WHERE status = 'running') AS running,
     coalesce(sum(size) FILTER (WHERE status = 'pending'), 0) AS records_waiting,
     extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE status = 'pending')) AS oldest_seconds
-FROM slices WHERE status IN ('pending', 'running') GROUP BY lane
+FROM (
+    SELECT lane, status, size, created_at FROM slices WHERE status = 'pending' AND lane = 'single'
+    UNION ALL SELECT lane, status, size, created_at FROM slices WHERE status = 'pending' AND lane = 'bulk'
+    UNION ALL SELECT lane, status, size, created_at FROM slices WHERE status = 'running'
+) AS live GROUP BY lane
 """)
 WORKERS = text("""
 SELECT name, lanes, slots, records_per_second, seen_at FROM workers

@@ -6,10 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from shared.db import to_json
-from shared.errors import Invalid
+from shared.errors import InFlight, Invalid
+
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 class OtherContent(Invalid):
@@ -34,10 +37,12 @@ INSERT INTO requests (user_id, route, key, sha256, job_id)
 SELECT user_id, route, key, sha256, job_id
 FROM json_to_recordset(:uses) AS use (user_id bigint, route text, key text, sha256 text, job_id uuid)
 ORDER BY user_id, route, key
-ON CONFLICT DO NOTHING
+ON CONFLICT (user_id, route, key) DO UPDATE
+    SET sha256 = excluded.sha256, job_id = excluded.job_id, created_at = clock_timestamp()
+    WHERE requests.created_at < clock_timestamp() - interval '24 hours'
 """)
 STORED = text("""
-SELECT requests.* FROM requests
+SELECT user_id, route, key, sha256, job_id FROM requests
 JOIN json_to_recordset(:uses) AS use (user_id bigint, route text, key text) USING (user_id, route, key)
 """)
 
@@ -47,9 +52,22 @@ def remember(session: Session, uses: Sequence[Use]) -> list[UUID | OtherContent]
     if not uses:
         return []
     written = {"uses": to_json(list(uses))}
-    session.execute(REMEMBER, written)
+    try:
+        session.execute(REMEMBER, written)
+    except OperationalError as error:
+        if getattr(error.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
+            raise InFlight("a request with this Idempotency-Key is being stored; ask again in a moment") from error
+        raise
     stored = {(row.user_id, row.route, row.key): row for row in session.execute(STORED, written)}
     return [job_of(use, stored[use.user_id, use.route, use.key]) for use in uses]
+
+
+RELEASE = text("DELETE FROM requests WHERE job_id = ANY(:jobs)")
+
+
+def release(session: Session, jobs: Sequence[UUID]) -> None:
+    """Takes the keys back of jobs that were not stored after all."""
+    session.execute(RELEASE, {"jobs": list(jobs)})
 
 
 def job_of(use: Use, stored: Any) -> UUID | OtherContent:

@@ -387,13 +387,14 @@ def rescue(session: Runs) -> int:
     return session.execute(RESCUE).rowcount  # type: ignore[attr-defined, no-any-return]
 
 
-# One job at a time, so that two relays never hold each other's jobs.
+# Any singles and one bulk job at a time, so that two relays have at most one job in common.
 EXPIRE = text(f"""
 WITH late AS (
-    SELECT id FROM slices WHERE status = 'pending' AND expires_at <= clock_timestamp() AND job_id = (
-        SELECT job_id FROM slices WHERE status = 'pending' AND expires_at <= clock_timestamp()
-        ORDER BY expires_at LIMIT 1)
-    ORDER BY id FOR UPDATE SKIP LOCKED
+    SELECT id FROM slices
+    WHERE status = 'pending' AND expires_at <= clock_timestamp() AND (lane = 'single' OR job_id = (
+        SELECT job_id FROM slices WHERE status = 'pending' AND expires_at <= clock_timestamp() AND lane = 'bulk'
+        ORDER BY expires_at LIMIT 1))
+    ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED
 ), settled AS (
     UPDATE slices SET status = 'expired', finished_at = clock_timestamp()
     FROM late WHERE slices.id = late.id AND slices.status = 'pending'
@@ -407,7 +408,7 @@ WITH late AS (
 
 
 def expire(session: Runs) -> list[Changed]:
-    """Ends the slices of one job that did not start in time; to be called until it changes nothing."""
+    """Ends slices that did not start in time, up to 1,000; to be called until it changes nothing."""
     return [Changed(**row._mapping) for row in session.execute(EXPIRE)]
 
 
@@ -489,20 +490,21 @@ def finished_among(session: Runs, ids: Sequence[UUID]) -> list[UUID]:
     return list(session.scalars(FINISHED, {"ids": list(ids)}))
 
 
-WAITS = Prepared(
-    "waits",
-    f"""
-SELECT EXISTS (
-    SELECT FROM slices WHERE lane = :lane AND {CLAIMABLE} AND (:before IS NULL OR id < :before))
-""",
-    lane="text",
-    before="bigint",
-)
+# With the lane in the statement and not as a parameter, or a kept plan could not use the lane's index.
+WAITS = {
+    lane: Prepared(
+        f"waits_{lane}",
+        f"""SELECT EXISTS (
+            SELECT FROM slices WHERE lane = '{lane}' AND {CLAIMABLE} AND (:before IS NULL OR id < :before))""",
+        before="bigint",
+    )
+    for lane in Lane
+}
 
 
 def waits(session: Runs, lane: Lane, before: int | None = None) -> bool:
     """Whether something could be claimed in this lane; with `before`, something older than this slice."""
-    return bool(WAITS(session, lane=lane, before=before)[0][0])
+    return bool(WAITS[lane](session, before=before)[0][0])
 
 
 def leaves_work(session: Runs, lane: Lane, held: Sequence[Claimed]) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from shared.db import Prepared, Runs
+from shared.db import Prepared, Runs, to_json
 from shared.registry import signatures
 from shared.signature import Signature
 from shared.tables import Status
@@ -57,7 +57,10 @@ class JobRow:
 
 
 JOB = """
-SELECT jobs.*, versions.model, versions.number AS version, slices.inputs, slices.outputs, slices.errors
+SELECT jobs.id, jobs.user_id, jobs.version_id, jobs.lane, jobs.name, jobs.metadata, jobs.status, jobs.revision,
+    jobs.total, jobs.succeeded, jobs.failed, jobs.canceled, jobs.expired, jobs.warnings, jobs.error, jobs.expires_at,
+    jobs.created_at, jobs.started_at, jobs.finished_at, versions.model, versions.number AS version,
+    slices.inputs, slices.outputs, slices.errors
 FROM jobs JOIN versions ON versions.id = jobs.version_id
 LEFT JOIN slices ON jobs.total = 1 AND slices.job_id = jobs.id
 """
@@ -66,6 +69,7 @@ LEFT JOIN slices ON jobs.total = 1 AND slices.job_id = jobs.id
 BY_ID = Prepared("job_by_id", f"{JOB} WHERE jobs.id = ANY(:ids)", ids="uuid[]")
 PAGE = """
 WHERE jobs.user_id = :user AND (CAST(:after AS uuid) IS NULL OR jobs.id < :after)
+  AND jobs.metadata @> CAST(:metadata AS jsonb)
   AND (CAST(:status AS text) IS NULL OR jobs.status = :status)
   AND (CAST(:model AS text) IS NULL OR versions.model = :model)
   AND (CAST(:number AS int) IS NULL OR versions.number = :number)
@@ -86,9 +90,18 @@ def jobs_page(
     status: str | None = None,
     model: str | None = None,
     number: int | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> list[JobRow]:
     """The user's jobs, newest first, from the one behind `after` on."""
-    terms = {"user": user, "limit": limit, "after": after, "status": status, "model": model, "number": number}
+    terms: dict[str, Any] = {
+        "user": user,
+        "limit": limit,
+        "after": after,
+        "status": status,
+        "model": model,
+        "number": number,
+    }
+    terms["metadata"] = to_json(metadata or {})
     return job_rows(session, session.execute(NEWEST, terms).all())
 
 

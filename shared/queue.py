@@ -113,7 +113,7 @@ class Hints:
             try:
                 for lane, count in wanted.items():
                     top_up(lane, count)
-            except AWAY as error:
+            except Exception as error:  # this thread goes on, whatever happens
                 log.warning("hint not sent, a relay will send it: %s", error)
             pause.wait(min(asked * PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
 

@@ -6,6 +6,7 @@ for rows that could break a rule, and only those come back to `check_value`, so 
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from itertools import islice
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # 50 MB of memory that a process without tables can do withou
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Problem = dict[str, Any]
+MOST_PROBLEMS = 100
 TYPE_NAMES = {str: "text", bool: "a boolean", list: "a list", dict: "an object", type(None): "null"}
 
 
@@ -87,7 +89,7 @@ class Signature(BaseModel):
         if not isinstance(record, dict):
             got = TYPE_NAMES.get(type(record), "a number")
             raise Invalid(f"a record must be a JSON object of features, not {got}")
-        problems = list(self.record_problems(record, version))
+        problems = list(islice(self.record_problems(record, version), MOST_PROBLEMS))
         if problems:
             raise Invalid(summary(problems), [as_pointer(problem) for problem in problems])
         return [None if (value := record.get(name)) is None else as_float(value) for name in self.names]

@@ -8,7 +8,6 @@ from functools import cache
 
 from shared import jobs
 from shared.db import statement
-from shared.errors import DatabaseAway
 from shared.jobs import Claimed
 from shared.settings import settings
 
@@ -33,7 +32,7 @@ class Keeper:
         try:
             with statement() as session:
                 kept = jobs.renew(session, held, settings().lease_seconds)
-        except DatabaseAway as error:
+        except Exception as error:  # this thread goes on, whatever happens: without it slices are taken for dead
             log.warning("lease not renewed: %s", error)
         else:
             if len(kept) < len(held):

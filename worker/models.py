@@ -46,9 +46,16 @@ def load(version_id: int) -> Model:
     if version_id not in _loaded:
         with transaction() as session:
             version = session.get_one(Version, version_id)
-        pipeline = joblib.load(BytesIO(checked_bytes(version)))
-        _loaded[version_id] = Model(f"{version.model}:{version.number}", pipeline.predict, version.metrics["interval"])
+        _loaded[version_id] = unpacked(version)
     return _loaded[version_id]
+
+
+def unpacked(version: Version) -> Model:
+    ref, content = f"{version.model}:{version.number}", checked_bytes(version)
+    try:
+        return Model(ref, joblib.load(BytesIO(content)).predict, version.metrics["interval"])
+    except Exception as error:
+        raise CannotLoad(f"{ref} cannot be loaded: {type(error).__name__}: {error}"[:500]) from error
 
 
 def folder() -> Path:

@@ -9,19 +9,21 @@ import mmap
 import time
 from dataclasses import asdict
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from billiard.process import current_process
 from celery import bootsteps
 from sqlalchemy.orm import Session
 
-from shared import jobs, queue
+from shared import idempotency, jobs, queue
 from shared.db import after_commit, make_engine, transaction
 from shared.errors import DatabaseAway
 from shared.settings import settings
 from shared.tables import Lane
 
 PATIENCE_SECONDS = 2.0
+MOST_EXPIRED = 5  # statements a round, of up to 1,000 slices each: this loop also carries the hints
 
 log = logging.getLogger(__name__)
 
@@ -81,17 +83,18 @@ class Relay(bootsteps.StartStopStep):  # type: ignore[misc]
             with transaction(self.engine) as session:
                 self.look_after(session)
             self.reading_since = self.reading_since or time.monotonic()
-        except DatabaseAway as error:
-            self.reading_since = None
-            log.warning("%s", error)
         except queue.AWAY as error:
             log.warning("hints not sent: %s", error)
+        except Exception as error:  # the next round may find the database back, or migrated
+            self.reading_since = None
+            log.warning("%s", error)
 
     def look_after(self, session: Session) -> None:
+        idempotency.forget(session)
         jobs.see_worker(session, self.name, self.lanes, self.slots, self.pace.measure())
         if self.may_rescue() and (rescued := jobs.rescue(session)):
             log.warning("took back %d slices of workers that died", rescued)
-        while expired := jobs.expire(session):
+        for expired in islice(iter(partial(jobs.expire, session), []), MOST_EXPIRED):
             after_commit(session, partial(queue.announce, [asdict(job) for job in expired]))
         for lane in Lane:
             if waiting := jobs.overdue(session, lane):

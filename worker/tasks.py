@@ -1,6 +1,7 @@
 """The one task: a hint came, so claim what waits in its lane, score it, and hand on if more waits."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -9,13 +10,14 @@ from celery import Task, shared_task
 
 from shared import jobs, queue
 from shared.db import statement, transaction
-from shared.errors import ScorelineError
+from shared.errors import DatabaseAway
 from shared.jobs import Changed, Claimed, Result
 from shared.settings import settings
 from shared.tables import Lane
 from worker import models, relay, scoring
 from worker.lease import kept
 
+FINISH_TRIES, FINISH_PAUSE_SECONDS = 120, 0.5
 KILLS_WORKERS = {
     "code": "worker_died",
     "detail": "workers died while they scored this record; see the worker's log, then retry the job",
@@ -32,8 +34,7 @@ def score(self: Task, lane: str) -> dict[str, Any]:
     if not held:
         return {"records": 0}
     with kept(held):
-        results = results_of(held)
-    settle(held, results)
+        settle(held, results_of(held))
     hand_on(Lane(lane), held)
     records = sum(claimed.size for claimed in held)
     relay.scored(records)
@@ -47,7 +48,7 @@ def results_of(held: list[Claimed]) -> list[Result]:
         return [scoring.failed(claimed, KILLS_WORKERS) for claimed in held]
     try:
         return scoring.score(models.load(held[0].version_id), held)
-    except ScorelineError as error:
+    except models.CannotLoad as error:
         log.warning("%s", error)
         return failures(held, {"code": error.code, "detail": error.detail})
 
@@ -62,10 +63,22 @@ def failures(held: list[Claimed], problem: dict[str, Any]) -> list[Result]:
 
 def settle(held: list[Claimed], results: list[Result]) -> None:
     """Writes the results, then tells who waits for them."""
-    with statement() as session:
-        changed = jobs.finish(session, results)
+    changed = written(results)
     if changed:
         queue.announce(news(held, results, changed))
+
+
+def written(results: list[Result]) -> list[Changed]:
+    """What was scored outlasts an outage of the database, which is nobody's crash; writing twice is safe."""
+    pause = threading.Event()
+    for _ in range(FINISH_TRIES):
+        try:
+            with statement() as session:
+                return jobs.finish(session, results)
+        except DatabaseAway as error:
+            log.warning("results not written yet: %s", error)
+            pause.wait(FINISH_PAUSE_SECONDS)
+    raise DatabaseAway("the results could not be written; another worker will score these slices again")
 
 
 def news(held: list[Claimed], results: list[Result], changed: list[Changed]) -> Iterator[dict[str, Any]]:

@@ -7,8 +7,10 @@ from sqlalchemy import text
 
 from api import accept as module
 from api.accept import Accepted, Asked, accept
-from shared import db, jobs, keys, registry
-from shared.errors import Conflict, Invalid
+from shared import db, idempotency, jobs, keys, registry
+from shared.errors import Conflict, InFlight, Invalid
+from shared.idempotency import Use
+from shared.lookup import jobs_by_id
 from shared.queue import Hints
 from shared.tables import Version
 from tests.conftest import HOUSE
@@ -69,3 +71,60 @@ def test_a_version_that_was_switched_off_takes_nothing_more(hints: Hints, owner:
     with db.transaction() as session:
         assert session.scalar(text("SELECT count(*) FROM jobs")) == 1
         assert session.scalar(text("SELECT count(*) FROM slices")) == 1
+
+
+def test_a_key_is_not_burned_by_a_job_that_was_not_stored(hints: Hints, owner: int, monkeypatch: Any) -> None:
+    """The alias moves between the look-up and the storing, which only a slow moment of the real thing can show."""
+    first, second = db.transaction, second_version()
+    use = Use(owner, "/predict", "order-7", "digest", jobs.new_id())
+    one = Asked(use.job_id, owner, "housing", dict(HOUSE), use=use)
+    resolve = registry.resolve
+
+    def late(session: Any, refs: Any) -> Any:
+        found = resolve(session, refs)
+        with first() as other:
+            registry.point(other, second, "champion")
+        return found
+
+    monkeypatch.setattr(registry, "resolve", late)
+    assert isinstance(accept([one], hints)[0], Conflict)
+    monkeypatch.undo()
+    again = Asked(use.job_id, owner, "housing", {**HOUSE, "garden": 1.0}, use=use)
+    assert isinstance(accept([again], hints)[0], Accepted)
+
+
+def test_a_key_is_forgotten_after_a_day(hints: Hints, owner: int) -> None:
+    def send() -> Any:
+        job = jobs.new_id()
+        return accept([Asked(job, owner, "housing", dict(HOUSE), use=Use(owner, "/predict", "k", "d", job))], hints)[0]
+
+    first = send()
+    assert send().job.id == first.job.id
+    with db.transaction() as session:
+        session.execute(text("UPDATE requests SET created_at = created_at - interval '25 hours'"))
+    assert send().job.id != first.job.id
+    with db.transaction() as session:
+        session.execute(text("UPDATE requests SET created_at = created_at - interval '25 hours'"))
+        idempotency.forget(session)
+        assert session.scalar(text("SELECT count(*) FROM requests")) == 0
+
+
+def test_a_key_in_flight_is_a_conflict_and_holds_nobody_else_up(hints: Hints, owner: int) -> None:
+    job = jobs.new_id()
+    use = Use(owner, "/predict", "k", "d", job)
+    with db.transaction() as session:
+        idempotency.remember(session, [use])
+        [answer] = accept([Asked(jobs.new_id(), owner, "housing", dict(HOUSE), use=use)], hints)
+    assert isinstance(answer, InFlight)
+
+
+def test_a_column_that_joins_the_table_disturbs_nobody(hints: Hints, owner: int) -> None:
+    """As while a newer release migrates and this one goes on serving."""
+    [accepted] = accept([ask(owner, "housing")], hints)
+    assert isinstance(accepted, Accepted)
+    for _ in range(2):
+        with db.statement() as connection:
+            assert jobs_by_id(connection, [accepted.job.id])
+        with db.transaction() as session:
+            session.execute(text("ALTER TABLE jobs ADD COLUMN IF NOT EXISTS probe text"))
+            session.execute(text("ALTER TABLE slices ADD COLUMN IF NOT EXISTS probe text"))

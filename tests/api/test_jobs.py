@@ -75,6 +75,13 @@ def test_pages_follow_each_other_without_gap_or_repetition(http: httpx.Client, h
     assert seen == made[::-1]
 
 
+def test_metadata_finds_a_job(http: httpx.Client, house: House) -> None:
+    made = http.post("/predict?meta.order=7&meta.shop=x", json=house).json()["id"]
+    http.post("/predict?meta.order=8", json=house)
+    assert [job["id"] for job in http.get("/jobs?meta.order=7").json()["items"]] == [made]
+    assert http.get("/jobs?meta.order=7&meta.shop=y").json()["items"] == []
+
+
 def test_filters(http: httpx.Client, job: Any) -> None:
     for path in ("/jobs", "/predictions"):
         assert len(http.get(path, params={"model": "housing"}).json()["items"]) == 1
@@ -114,7 +121,8 @@ def test_models(http: httpx.Client, house: House) -> None:
     assert {"mse", "rmse", "mae", "r2", "interval"} <= version["metrics"].keys()
     assert version in http.get("/models").json()["items"]
     assert set(http.get("/models/housing/schema").json()["properties"]) == set(house)
-    assert_problem(http.get("/models/nothing"), 404, "not_found")
+    for missing in ("nothing", "%00", "housing%00", "x" * 5000):
+        assert_problem(http.get(f"/models/{missing}"), 404, "not_found")
     assert_problem(http.get("/models/nothing/schema"), 404, "not_found")
 
 

@@ -129,6 +129,9 @@ BAD: list[tuple[str, int, str, str]] = [
     ("", 400, "malformed", "the body is empty"),
     ("price?", 400, "malformed", "not JSON"),
     ("[1]", 422, "invalid", "must be a JSON object of features, not a list"),
+    ("[" * 990 + "]" * 990, 400, "malformed", "nested too deeply"),
+    ('{"a":' * 1000 + "1" + "}" * 1000, 400, "malformed", "nested too deeply"),
+    ("{" + ", ".join(f'"f{number}": 1' for number in range(50_000)) + ', "f1": 2}', 400, "malformed", "stands twice"),
     ("null", 422, "invalid", "must be a JSON object of features, not null"),
 ]
 

@@ -274,6 +274,13 @@ def test_what_did_not_start_in_time_expires(session: Session, owner: int) -> Non
     assert (row.status, row.expired, slice_row(session, late).status) == ("expired", 1, "expired")
 
 
+def test_many_that_are_late_expire_in_few_statements(session: Session, owner: int) -> None:
+    version = make_version(session)
+    store(session, owner, version, 1500, expires_in=0.001)
+    session.execute(text("SELECT pg_sleep(0.01)"))
+    assert [len(jobs.expire(session)) for _ in range(3)] == [1000, 500, 0]
+
+
 def test_overdue_counts_what_lost_its_hint(session: Session, owner: int) -> None:
     job = store_bulk(session, owner, make_version(session), 3)
     assert jobs.overdue(session, Lane.BULK) == 0

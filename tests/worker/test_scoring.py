@@ -1,5 +1,6 @@
 """From claimed slices to results, with real pipelines."""
 
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -95,6 +96,16 @@ def test_a_changed_artefact_is_not_loaded(trained_database: str) -> None:
         models.load(version.id)
     path.unlink()
     with pytest.raises(ScorelineError, match="is not in MODELS_URL"):
+        models.load(version.id)
+
+
+def test_an_artefact_that_is_no_model_is_said_so(trained_database: str) -> None:
+    content = b"not a model"
+    with db.transaction() as session:
+        version = session.query(Version).one()
+        version.sha256 = sha256(content).hexdigest()
+    (models.folder() / version.artifact).write_bytes(content)
+    with pytest.raises(CannotLoad, match="housing:1 cannot be loaded"):
         models.load(version.id)
 
 
