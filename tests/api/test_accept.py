@@ -1,9 +1,11 @@
 """The quick way to accept, when what it remembers is no longer so."""
 
+import threading
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from api import accept as module
 from api.accept import Accepted, Asked, accept
@@ -13,7 +15,7 @@ from shared.idempotency import Use
 from shared.lookup import jobs_by_id
 from shared.queue import Hints
 from shared.tables import Version
-from tests.conftest import HOUSE
+from tests.conftest import HOUSE, eventually
 
 
 @pytest.fixture
@@ -73,24 +75,32 @@ def test_a_version_that_was_switched_off_takes_nothing_more(hints: Hints, owner:
         assert session.scalar(text("SELECT count(*) FROM slices")) == 1
 
 
-def test_a_key_is_not_burned_by_a_job_that_was_not_stored(hints: Hints, owner: int, monkeypatch: Any) -> None:
-    """The alias moves between the look-up and the storing, which only a slow moment of the real thing can show."""
-    first, second = db.transaction, second_version()
+def test_a_key_is_not_burned_by_a_job_that_was_not_stored(hints: Hints, owner: int) -> None:
+    """The alias moves between the look-up and the storing, while another request holds the key and then lets it go."""
+    second = second_version()
     use = Use(owner, "/predict", "order-7", "digest", jobs.new_id())
-    one = Asked(use.job_id, owner, "housing", dict(HOUSE), use=use)
-    resolve = registry.resolve
+    answers: list[Any] = []
 
-    def late(session: Any, refs: Any) -> Any:
-        found = resolve(session, refs)
-        with first() as other:
-            registry.point(other, second, "champion")
-        return found
+    def send() -> None:
+        answers.extend(accept([Asked(use.job_id, owner, "housing", dict(HOUSE), use=use)], hints))
 
-    monkeypatch.setattr(registry, "resolve", late)
-    assert isinstance(accept([one], hints)[0], Conflict)
-    monkeypatch.undo()
+    with db.engine().connect() as other:
+        idempotency.remember(Session(other), [Use(owner, "/predict", "order-7", "other", jobs.new_id())])
+        sender = threading.Thread(target=send)
+        sender.start()
+        eventually(somebody_waits_for_a_lock)
+        with db.transaction() as session:
+            registry.point(session, second, "champion")
+        other.rollback()
+        sender.join()
+    assert isinstance(answers[0], Conflict), "moved while it was stored"
     again = Asked(use.job_id, owner, "housing", {**HOUSE, "garden": 1.0}, use=use)
     assert isinstance(accept([again], hints)[0], Accepted)
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with db.transaction() as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def test_a_key_is_forgotten_after_a_day(hints: Hints, owner: int) -> None:
