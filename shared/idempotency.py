@@ -34,7 +34,7 @@ class Use:
 # stored waits here until the other's transaction has ended.
 REMEMBER = text("""
 INSERT INTO requests (user_id, route, key, sha256, job_id)
-SELECT user_id, route, key, sha256, job_id
+SELECT DISTINCT ON (user_id, route, key) user_id, route, key, sha256, job_id
 FROM json_to_recordset(:uses) AS use (user_id bigint, route text, key text, sha256 text, job_id uuid)
 ORDER BY user_id, route, key
 ON CONFLICT (user_id, route, key) DO UPDATE

@@ -11,7 +11,7 @@ from api import accept as module
 from api.accept import Accepted, Asked, accept
 from shared import db, idempotency, jobs, keys, registry
 from shared.errors import Conflict, InFlight, Invalid
-from shared.idempotency import Use
+from shared.idempotency import OtherContent, Use
 from shared.lookup import jobs_by_id
 from shared.queue import Hints
 from shared.tables import Version
@@ -138,3 +138,15 @@ def test_a_column_that_joins_the_table_disturbs_nobody(hints: Hints, owner: int)
         with db.transaction() as session:
             session.execute(text("ALTER TABLE jobs ADD COLUMN IF NOT EXISTS probe text"))
             session.execute(text("ALTER TABLE slices ADD COLUMN IF NOT EXISTS probe text"))
+
+
+def test_one_key_twice_in_one_batch_makes_one_job(hints: Hints, owner: int) -> None:
+    ids = [jobs.new_id() for _ in range(3)]
+    same = [Asked(job, owner, "housing", dict(HOUSE), use=Use(owner, "/predict", "k", "d", job)) for job in ids[:2]]
+    other = Asked(ids[2], owner, "housing", dict(HOUSE), use=Use(owner, "/predict", "k", "other", ids[2]))
+    first, second, third = accept([*same, other], hints)
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Accepted)
+    assert first.job.id == second.job.id
+    assert {first.replayed, second.replayed} == {False, True}
+    assert isinstance(third, OtherContent)

@@ -22,7 +22,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Postgres, Va
         models = folder / "models"
         with environment(DATABASE_URL=postgres.url, MODELS_URL=str(models)):
             train_housing()
-        with serving(postgres.url, valkey.url, models, folder, LEASE_SECONDS="3", RELAY_SECONDS="0.5") as service:
+        with serving(postgres.url, valkey.url, models, folder, LEASE_SECONDS="1", RELAY_SECONDS="0.3") as service:
             yield postgres, valkey, service
 
 
