@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared import idempotency, jobs, registry
 from shared.db import Runs, after_commit, statement, transaction
-from shared.errors import Conflict, DatabaseAway, InFlight, NotFound, ScorelineError
+from shared.errors import Conflict, InFlight, NotFound, ScorelineError
 from shared.idempotency import OtherContent, Use
 from shared.jobs import NewJob
 from shared.lookup import JobRow, jobs_by_id
@@ -65,8 +65,9 @@ def accept(asked: Sequence[Asked], hints: Hints) -> list[Accepted | ScorelineErr
     if rest := [one for one in asked if one.job_id not in answers]:
         try:
             answers |= thoroughly(rest, hints)
-        except InFlight as error:
-            answers |= {one.job_id: error if one.use else again() for one in rest}
+        except InFlight:  # of one of them: the others are not to wait, nor to be told what is not so
+            for one in rest:
+                answers |= alone(one, hints)
         except ScorelineError as error:
             answers |= {one.job_id: error for one in rest}
     return [answers[one.job_id] for one in asked]
@@ -110,6 +111,13 @@ def thoroughly(asked: list[Asked], hints: Hints) -> Answers:
     return answers
 
 
+def alone(one: Asked, hints: Hints) -> Answers:
+    try:
+        return thoroughly([one], hints)
+    except ScorelineError as error:
+        return {one.job_id: error}
+
+
 def store(session: Runs, checks: list[Checked]) -> Answers:
     created = jobs.accept(session, [check.job for check in checks])
     return {
@@ -127,10 +135,6 @@ def checked(one: Asked, version: Served | ScorelineError) -> Checked | Scoreline
     alias = Ref.parse(one.ref).alias
     job = NewJob(one.job_id, one.user_id, version.id, [values], one.metadata, one.expires_in, alias)
     return Checked(one, version, job)
-
-
-def again() -> ScorelineError:
-    return DatabaseAway("this request waited behind another; send it again")
 
 
 def moved(one: Asked) -> ScorelineError:

@@ -13,13 +13,14 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import text
 
 from api import answers, parameters
+from api.accept import replayed
 from api.answers import Job, Json
 from api.blocks import Block
 from api.callers import Calling
 from api.csv_blocks import csv_blocks
 from api.json_blocks import json_blocks, line_blocks
 from api.parquet_blocks import parquet_blocks
-from api.predict import UNKNOWN, fingerprint_of
+from api.predict import fingerprint_of
 from api.problems import documented
 from api.spool import Upload, spooled
 from api.state import Shared, State
@@ -32,13 +33,14 @@ from shared.errors import (
     Invalid,
     Malformed,
     NotFound,
+    ScorelineError,
     TooLarge,
     Unauthorized,
     UnsupportedType,
 )
 from shared.idempotency import OtherContent, Use
 from shared.jobs import NewBulk, NewSlice
-from shared.lookup import JobRow, jobs_by_id
+from shared.lookup import UNKNOWN, JobRow, jobs_by_id
 from shared.queue import MOST_HINTS
 from shared.registry import DEFAULT_MODEL, Served
 from shared.settings import settings
@@ -131,7 +133,7 @@ def stored(upload: Upload, wanted: Wanted) -> tuple[JobRow, int]:
     with transaction() as session:
         session.execute(text(f"SET LOCAL statement_timeout = {int(settings().upload_seconds * 1000)}"))
         if wanted.use and (owner := owner_of(session, wanted.use)) != wanted.job_id:
-            return replayed(session, owner), 0
+            return earlier(session, owner), 0
         version = registry.find(session, wanted.model)
         job = NewBulk(wanted.job_id, wanted.user_id, version.id, wanted.name, wanted.metadata, wanted.expires_in)
         waiting = jobs.accept_bulk(session, job, slices_of(upload, version, wanted.reject))
@@ -152,11 +154,11 @@ def owner_of(session: Any, use: Use) -> UUID:
     return owner
 
 
-def replayed(session: Any, owner: UUID) -> JobRow:
-    found = jobs_by_id(session, [owner])
-    if owner not in found:
-        raise NotFound("the job that this Idempotency-Key made was deleted")
-    return found[owner]
+def earlier(session: Any, owner: UUID) -> JobRow:
+    answer = replayed(owner, jobs_by_id(session, [owner]))
+    if isinstance(answer, ScorelineError):
+        raise answer
+    return answer.job
 
 
 def rehearsed(upload: Upload, wanted: Wanted) -> dict[str, Any]:

@@ -13,14 +13,13 @@ from fastapi.responses import StreamingResponse
 from api import answers, parameters
 from api.answers import Job, JobPage, Json, StatusName
 from api.callers import Calling
-from api.predict import UNKNOWN
 from api.problems import documented
-from api.state import FINISHED, Shared, State
+from api.state import Shared, State
 from api.waiting import updated
 from shared import jobs, lookup, queue
 from shared.db import after_commit, transaction
 from shared.errors import Conflict, DatabaseAway, Invalid, NotFound, Unauthorized
-from shared.lookup import JobRow
+from shared.lookup import FINISHED, UNKNOWN, JobRow
 from shared.settings import settings
 from shared.tables import Lane
 

@@ -25,13 +25,12 @@ from shared.errors import (
 )
 from shared.idempotency import Use
 from shared.keys import Caller
-from shared.lookup import Outlook
+from shared.lookup import UNKNOWN
 from shared.registry import DEFAULT_MODEL
 from shared.settings import settings
 
 router = APIRouter(tags=["predict"])
 WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})(?=$|[,;\s])")
-UNKNOWN = Outlook(None, None)
 REFUSALS = documented(Malformed, Unauthorized, NotFound, Conflict, TooLarge, UnsupportedType, Invalid, DatabaseAway)
 DONE: dict[int | str, dict[str, Any]] = {200: {"model": Job, "description": "With `Prefer: wait`: the finished job"}}
 MODEL: dict[str, Any] = {

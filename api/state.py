@@ -13,7 +13,7 @@ from api.together import Together
 from api.waiting import Waiting, Watch, updated
 from shared.db import statement, transaction
 from shared.errors import DatabaseAway
-from shared.lookup import JobRow, Outlook, jobs_by_id, outlook
+from shared.lookup import FINISHED, JobRow, Outlook, jobs_by_id, outlook
 from shared.queue import Hints
 
 
@@ -59,9 +59,6 @@ class State:
         self.accept.close()
         self.read.close()
         self.hints.close()
-
-
-FINISHED = Outlook(0, None)
 
 
 def look_ahead(row: JobRow) -> Outlook:

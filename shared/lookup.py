@@ -154,9 +154,12 @@ class Outlook:
     eta_seconds: float | None
 
 
+FINISHED, UNKNOWN = Outlook(0, None), Outlook(None, None)
+
+
 def outlook(session: Runs, job: JobRow) -> Outlook:
     if job.finished:
-        return Outlook(0, None)
+        return FINISHED
     ahead = int(session.scalar(AHEAD, {"lane": job.lane, "job": job.id}) or 0)
     pace = session.scalar(PACE)
     return Outlook(ahead, round((ahead + job.total - job.settled) / pace, 1) if pace else None)

@@ -124,8 +124,19 @@ def test_a_key_in_flight_is_a_conflict_and_holds_nobody_else_up(hints: Hints, ow
     use = Use(owner, "/predict", "k", "d", job)
     with db.transaction() as session:
         idempotency.remember(session, [use])
-        [answer] = accept([Asked(jobs.new_id(), owner, "housing", dict(HOUSE), use=use)], hints)
-    assert isinstance(answer, InFlight)
+        other = Use(owner, "/predict", "another", "d", jobs.new_id())
+        module._meant.clear()
+        taken, plain, keyed = accept(
+            [
+                Asked(jobs.new_id(), owner, "housing", dict(HOUSE), use=use),
+                ask(owner, "housing"),
+                Asked(other.job_id, owner, "housing", dict(HOUSE), use=other),
+            ],
+            hints,
+        )
+    assert isinstance(taken, InFlight)
+    assert isinstance(plain, Accepted)
+    assert isinstance(keyed, Accepted)
 
 
 def test_a_column_that_joins_the_table_disturbs_nobody(hints: Hints, owner: int) -> None:
