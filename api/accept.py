@@ -179,6 +179,7 @@ def pending(check: Checked, created_at: datetime) -> JobRow:
         finished_at=None,
         model=version.model,
         version=version.number,
+        slice_records=version.slice_records,
         inputs=new.inputs,
         signature=version.signature,
     )

@@ -1,15 +1,22 @@
 """Blocks of records: parsed and checked in whole columns, so that memory grows with a block and not with the file."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
-from shared.errors import Invalid
+from shared.errors import Invalid, Malformed
 from shared.registry import Served
 from shared.signature import Matrix, Problem
 
-RECORDS = 50_000
+# Two blocks are held at a time, and each record of one may be bad, which takes 1.5 KB to tell.
+RECORDS = 25_000
+PIECE_BYTES = 2 << 20
+LONGEST_RECORD_BYTES = 16 << 20
 RAW_CHARACTERS = 200
+MOST_COLUMNS = 1_000
+# What a column holds whose values came as JSON of more than one type: it is kept as JSON text.
+MIXED = "json"
 
 
 @dataclass(frozen=True)
@@ -25,11 +32,63 @@ class Block:
         return len(self.matrix)
 
 
+EndOfRecords = Callable[[bytes], int]
+
+
+def pieces(file: BinaryIO, end_of_records: EndOfRecords) -> Iterator[tuple[bytes, int]]:
+    """The file in pieces that end with a record, each with the number of its first line."""
+    left, line = b"", 1
+    while data := file.read(PIECE_BYTES):
+        left += data
+        end = end_of_records(left)
+        for piece in halved(left[:end], end_of_records):
+            yield piece, line
+            line += piece.count(b"\n")
+        left = left[end:]
+        if len(left) > LONGEST_RECORD_BYTES:
+            raise Malformed(
+                f"the record in line {line} has more than {LONGEST_RECORD_BYTES >> 20} MiB; is a quote not closed?"
+            )
+    if left.strip():
+        yield left, line
+
+
+def halved(data: bytes, end_of_records: EndOfRecords) -> Iterator[bytes]:
+    """The same in pieces that have no more lines than a block has records."""
+    middle = end_of_records(data[: len(data) // 2]) if data.count(b"\n") > RECORDS else 0
+    if middle:
+        yield from halved(data[:middle], end_of_records)
+        yield from halved(data[middle:], end_of_records)
+    elif data:
+        yield data
+
+
+def merged(known: dict[str, str], extras: Any) -> dict[str, str]:
+    """Names and types of the other columns, with those of one more block."""
+    if extras is None:
+        return known
+    found = {column.name: type_of(column) for column in extras.schema}
+    return {**known, **{name: common(known.get(name, kind), kind) for name, kind in found.items()}}
+
+
+def type_of(column: Any) -> str:
+    """The type of a column of Arrow; of one that holds JSON text, that of what is written there."""
+    written: bytes = (column.metadata or {}).get(b"json", str(column.type).encode())
+    return written.decode()
+
+
+def common(one: str, other: str) -> str:
+    if one == other or "null" in (one, other):
+        return other if one == "null" else one
+    return "double" if {one, other} == {"int64", "double"} else MIXED
+
+
 def require(names: Sequence[str], version: Served, place: Mapping[str, Any] | None = None) -> None:
     """Invalid if a column is there twice, or one is missing that the version needs."""
-    for name in names:
-        if names.count(name) > 1:
-            raise table_error("duplicate_column", name, f'the column "{name[:100]}" is there twice; keep one', place)
+    if len(names) > MOST_COLUMNS:
+        raise Invalid(f"the file has {len(names):,} columns; it may have at most {MOST_COLUMNS:,}")
+    if doubled := next((name for name, times in Counter(names).items() if times > 1), None):
+        raise table_error("duplicate_column", doubled, f'the column "{doubled[:100]}" is there twice; keep one', place)
     for feature in version.signature.inputs:
         if feature.name not in names and not feature.nullable:
             near = [name for name in names if version.signature.nearest(name) == feature.name]

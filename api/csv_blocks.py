@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -10,90 +11,76 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from api.blocks import Block, require
+from api.blocks import LONGEST_RECORD_BYTES, RAW_CHARACTERS, Block, pieces, require
 from shared.errors import Invalid, Malformed
 from shared.registry import Served
 from shared.signature import Matrix, Problem
 
-BLOCK_BYTES = 8 << 20
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
+UTF_8 = ("utf-8", "utf8", "us-ascii", "ascii")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+# A quote opens a cell only at its beginning: 5" is a cell like any other.
+QUOTED = re.compile(rb'(?<![^,;\t|\r\n])"[^"]*(?:""[^"]*)*(?:"|\Z)')
+csv.field_size_limit(LONGEST_RECORD_BYTES)
+
+Ragged = dict[int, tuple[int, str]]
 
 
-def csv_blocks(file: BinaryIO, charset: str, version: Served) -> Iterator[Block]:
-    line = 1
+def csv_blocks(file: BinaryIO, charset: str, delimiter: str | None, version: Served) -> Iterator[Block]:
     table: CsvTable | None = None
-    for chunk in chunks(file, charset):
+    for piece, line in pieces(file, end_of_records):
+        body = as_utf8(piece, charset, line)
         if table is None:
-            header, body, used = header_of(chunk)
-            require(header.names, version, {"line": 1})
-            table, line = header.table(version), used + 1
-        else:
-            body = chunk
+            table, body, used = header_of(body, delimiter, version)
+            line += used
         if body.strip():
             yield table.block(body, line)
-        line += body.count(b"\n")
     if table is None:
         raise Invalid("the file is empty; its first line must name the columns")
-
-
-def chunks(file: BinaryIO, charset: str) -> Iterator[bytes]:
-    """UTF-8, in pieces that end with a record."""
-    left, line = b"", 1
-    while data := file.read(BLOCK_BYTES):
-        left += data
-        end = end_of_records(left)
-        if end:
-            yield as_utf8(left[:end], charset, line)
-            line += left.count(b"\n", 0, end)
-            left = left[end:]
-    if left.strip():
-        yield as_utf8(left, charset, line)
 
 
 def end_of_records(data: bytes) -> int:
     """Behind the last line break that stands in no quotes."""
     end = data.rfind(b"\n")
-    while end >= 0 and data.count(b'"', 0, end) % 2:
-        end = data.rfind(b"\n", 0, end)
+    if b'"' in data:
+        several_lines = [field.span() for field in QUOTED.finditer(data) if b"\n" in field[0]]
+        for opened, closed in reversed(several_lines):
+            if end >= closed:
+                break
+            end = data.rfind(b"\n", 0, opened) if end > opened else end
     return end + 1
 
 
 def as_utf8(data: bytes, charset: str, line: int) -> bytes:
     data = data.removeprefix(b"\xef\xbb\xbf") if line == 1 else data
     try:
-        if charset in ("utf-8", "utf8", "us-ascii"):
-            data.decode("utf-8")
-            return data
-        return data.decode(charset).encode()
+        if "\n,".encode(charset) != b"\n,":
+            raise LookupError  # UTF-16 and the like cannot be cut into lines
+        text = data.decode(charset)
     except UnicodeDecodeError as error:
         place = line + data.count(b"\n", 0, error.start)
         raise Malformed(
             f"line {place} is not {charset}; save the file as UTF-8, or name its charset: text/csv; charset=latin-1"
         ) from error
-    except LookupError as error:
-        raise Malformed(f'the charset "{charset[:50]}" is not known; utf-8 always is') from error
+    except (LookupError, ValueError) as error:
+        raise Malformed(f'the charset "{charset[:50]}" is not known here; utf-8 and latin-1 are') from error
+    return data if charset in UTF_8 else text.encode()
 
 
-class Header:
-    """The first record: the names, and what parts the cells."""
-
-    def __init__(self, names: list[str], delimiter: str) -> None:
-        self.names, self.delimiter = names, delimiter
-
-    def table(self, version: Served) -> "CsvTable":
-        return CsvTable(self.names, self.delimiter, version)
-
-
-def header_of(chunk: bytes) -> tuple[Header, bytes, int]:
-    """The header, what follows it, and the lines that it takes."""
-    text = io.StringIO(chunk.decode())
-    first = chunk.lstrip(b"\r\n").split(b"\n", 1)[0].decode()
-    delimiter = max(DELIMITERS, key=first.count)
-    reader = csv.reader(text, delimiter=delimiter)
-    names: list[str] = next((row for row in reader if row), [])
-    rest = chunk[len("".join(chunk.decode().splitlines(keepends=True)[: reader.line_num]).encode()) :]
-    return Header([name.strip() for name in names], delimiter), rest, reader.line_num
+def header_of(piece: bytes, delimiter: str | None, version: Served) -> tuple["CsvTable", bytes, int]:
+    """What the first record says about the table, what follows it, and how many lines it takes."""
+    file = io.BytesIO(piece)
+    first = next((line for line in file if line.strip()), b"").decode()
+    chosen = delimiter or max(DELIMITERS, key=first.count)
+    file.seek(0)
+    reader = csv.reader((line.decode() for line in file), delimiter=chosen)
+    try:
+        names: list[str] = next((row for row in reader if row), [])
+    except csv.Error as error:
+        raise Malformed(f"line {reader.line_num} names no columns: {error}") from error
+    names = [name.strip() for name in names]
+    require(names, version, {"line": 1})
+    return CsvTable(names, chosen, version), piece[file.tell() :], reader.line_num
 
 
 class CsvTable:
@@ -106,74 +93,70 @@ class CsvTable:
         self.decimal_points = "." if delimiter != ";" else ".,"
 
     def block(self, body: bytes, line: int) -> Block:
-        for point in self.decimal_points:
-            table = self.read(body, pa.float64(), point)
-            if table is not None and self.is_plain(table):
-                matrix, problems = self.checked({name: table[name] for name in self.features})
-                found = self.placed(problems, body, line) if problems else {}
-                return Block(matrix, found, self.others(table))
-        table, ragged = self.by_text(body)
-        matrix, problems = self.from_text(table, ragged)
-        return Block(matrix, self.placed(problems, body, line), self.others(table))
+        table, matrix, problems = self.of_numbers(body) or self.of_text(body)
+        if problems:
+            lines = self.lines(body, line)
+            problems = {place: [{**one, "line": lines[place]} for one in found] for place, found in problems.items()}
+        return Block(matrix, problems, table.select(self.extras) if self.extras else None)
 
-    def read(self, body: bytes, kind: Any, decimal_point: str = ".") -> Any:
-        """The block with features of this type; None if a cell or a row does not fit."""
+    def of_numbers(self, body: bytes) -> tuple[Any, Matrix, dict[int, list[Problem]]] | None:
+        """The block, if each cell of a feature is a finite number or empty."""
+        for point in self.decimal_points:
+            read = self.read(body, pa.float64(), point)
+            if read is not None and self.is_plain(read[0]):
+                table, ragged = read
+                matrix, problems = self.checked({name: table[name] for name in self.features})
+                return table, matrix, problems | self.uneven(ragged)
+        return None
+
+    def of_text(self, body: bytes) -> tuple[Any, Matrix, dict[int, list[Problem]]]:
+        """The same with what is no number told apart, cell by cell."""
+        read = self.read(body, pa.string())
+        if read is None:
+            raise Malformed("the file cannot be read as CSV; is a quote not closed?")
+        table, ragged = read
+        columns, unread = {}, {}
+        for name in self.features:
+            text = pc.utf8_trim_whitespace(table[name])
+            columns[name], bad = self.numbers(text)
+            unread[name] = {place: text[place].as_py() for place in np.flatnonzero(bad).tolist()}
+        matrix, problems = self.checked(columns)
+        for name, cells in unread.items():
+            self.blame(name, cells, matrix, problems)
+        return table, matrix, problems | self.uneven(ragged)
+
+    def read(self, body: bytes, kind: Any, decimal_point: str = ".") -> tuple[Any, Ragged] | None:
+        """The block with features of this type, and its ragged rows, which are empty in it; None if a cell misfits."""
         types = dict.fromkeys(self.features, kind) | {name: pa.string() for name in self.extras}
+        ragged: Ragged = {}
+
+        def skip(row: Any) -> str:
+            ragged[row.number - 1] = (row.actual_columns, row.text)
+            return "skip"
+
         try:
-            return pyarrow.csv.read_csv(
+            table = pyarrow.csv.read_csv(
                 pa.BufferReader(body),
                 pyarrow.csv.ReadOptions(column_names=self.names, use_threads=False, block_size=len(body) + 1),
-                pyarrow.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=b'"' in body),
+                pyarrow.csv.ParseOptions(
+                    delimiter=self.delimiter, newlines_in_values=b'"' in body, invalid_row_handler=skip
+                ),
                 pyarrow.csv.ConvertOptions(
                     column_types=types, null_values=[""], strings_can_be_null=False, decimal_point=decimal_point
                 ),
-            ).combine_chunks()
+            )
         except pa.ArrowInvalid:
             return None
+        return with_gaps(table, sorted(ragged)).combine_chunks(), ragged
 
     def is_plain(self, table: Any) -> bool:
         """Whether each cell is a finite number or empty; the reader takes ` nan ` and 1e999 for numbers, too."""
         return all(pc.all(pc.is_finite(table[name]), min_count=0).as_py() for name in self.features)
 
-    def others(self, table: Any) -> Any:
-        return table.select(self.extras) if self.extras else None
-
     def checked(self, columns: dict[str, Any]) -> tuple[Matrix, dict[int, list[Problem]]]:
         size = len(next(iter(columns.values())))
-        arrays = {name: pa.nulls(size) for name in self.signature.names}
-        for name, column in columns.items():
-            arrays[name] = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        return self.signature.check_table({name: flat(array) for name, array in arrays.items()})
-
-    def by_text(self, body: bytes) -> tuple[Any, dict[int, list[str]]]:
-        """All cells as text, and the rows that have more or fewer than the header."""
-        table = self.read(body, pa.string())
-        if table is not None:
-            return table, {}
-        rows = [row for row in csv.reader(io.StringIO(body.decode(), newline=""), delimiter=self.delimiter) if row]
-        ragged = {place: row for place, row in enumerate(rows) if len(row) != len(self.names)}
-        empty = [""] * len(self.names)
-        cells = zip(*(empty if place in ragged else row for place, row in enumerate(rows)), strict=True)
-        return pa.table([pa.array(column, pa.string()) for column in cells], names=self.names), ragged
-
-    def from_text(self, table: Any, ragged: dict[int, list[str]]) -> tuple[Matrix, dict[int, list[Problem]]]:
-        columns, unread = {}, {}
-        for name in self.features:
-            text = pc.utf8_trim_whitespace(flat(table[name].combine_chunks()))
-            columns[name], bad = self.numbers(text)
-            unread[name] = {place: text[place].as_py() for place in np.flatnonzero(bad).tolist()}
-        matrix, problems = self.checked(columns)
-        for feature in self.signature.inputs:
-            for place, raw in unread.get(feature.name, {}).items():
-                others = [one for one in problems.get(place, []) if one["column"] != feature.name]
-                shown = raw if len(raw) <= 50 else raw[:50] + "..."
-                problem = feature.problem("type", f'must be a number, not "{shown}"')
-                problems[place] = [*others, {**problem, "raw": raw[:200]}]
-                matrix[place] = np.nan
-        for place, row in ragged.items():
-            detail = f"the row has {len(row)} cells, the header {len(self.names)}"
-            problems[place] = [{"code": "ragged", "detail": detail, "raw": self.delimiter.join(row)[:200]}]
-        return matrix, problems
+        arrays = {name: flat(columns[name]) if name in columns else pa.nulls(size) for name in self.signature.names}
+        return self.signature.check_table(arrays)
 
     def numbers(self, text: Any) -> tuple[Any, Any]:
         """The numbers in a column of text, null elsewhere, and which cells are neither a number nor empty."""
@@ -183,15 +166,35 @@ class CsvTable:
         digits = pc.if_else(fine, pc.utf8_ltrim(text, "+"), pa.scalar(None, pa.string()))
         values = pc.cast(digits, pa.float64())
         finite = pc.fill_null(pc.is_finite(values), False)
-        bad = pc.invert(pc.or_(finite, pc.equal(text, "")))
-        return pc.if_else(finite, values, pa.scalar(None, pa.float64())), bad.to_numpy(zero_copy_only=False)
+        bad = pc.fill_null(pc.invert(pc.or_(finite, pc.equal(text, ""))), False)
+        return pc.if_else(finite, values, pa.scalar(None, pa.float64())), bad.to_numpy()
 
-    def placed(self, problems: dict[int, list[Problem]], body: bytes, line: int) -> dict[int, list[Problem]]:
-        """The same problems with the lines of the file they stand in."""
-        lines = self.lines(body, line)
-        return {place: [{**one, "line": lines[place]} for one in found] for place, found in problems.items()}
+    def blame(self, name: str, cells: dict[int, str], matrix: Matrix, problems: dict[int, list[Problem]]) -> None:
+        """Has these cells of a feature be the reason why their records fail."""
+        feature = next(feature for feature in self.signature.inputs if feature.name == name)
+        for place, raw in cells.items():
+            others = [one for one in problems.get(place, []) if one["column"] != name]
+            shown = raw if len(raw) <= 50 else raw[:50] + "..."
+            problem = feature.problem("type", f'must be a number, not "{shown}"')
+            problems[place] = [*others, {**problem, "raw": raw[:RAW_CHARACTERS]}]
+            matrix[place] = np.nan
+
+    def uneven(self, ragged: Ragged) -> dict[int, list[Problem]]:
+        return {
+            place: [
+                {
+                    "code": "ragged",
+                    "detail": f"the row has {cells} cells, the header {len(self.names)}",
+                    "raw": raw[:RAW_CHARACTERS],
+                }
+            ]
+            for place, (cells, raw) in ragged.items()
+        }
 
     def lines(self, body: bytes, line: int) -> list[int]:
+        """The line in which each record begins."""
+        if b'"' not in body:
+            return [line + place for place, one in enumerate(body.split(b"\n")) if one.rstrip(b"\r")]
         reader = csv.reader(io.StringIO(body.decode(), newline=""), delimiter=self.delimiter)
         starts, before = [], 0
         for row in reader:
@@ -199,6 +202,17 @@ class CsvTable:
                 starts.append(line + before)
             before = reader.line_num
         return starts
+
+
+def with_gaps(table: Any, places: list[int]) -> Any:
+    """The table with an empty row at each of these places."""
+    if not places:
+        return table
+    order = np.zeros(len(table) + len(places), dtype=np.int64)
+    gap = np.zeros(len(order), dtype=bool)
+    gap[places] = True
+    order[~gap] = np.arange(len(table))
+    return table.take(pa.array(order, mask=gap))
 
 
 def flat(array: Any) -> Any:

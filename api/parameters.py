@@ -1,7 +1,7 @@
 """Query parameters and headers that several routes understand."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from shared.registry import DEFAULT_MODEL, Ref
 META = "meta."
 MOST_METADATA, LONGEST_NAME, LONGEST_VALUE = 16, 64, 500
 LONGEST_EXPIRY = 30 * 24 * 3600
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 PRINTABLE = re.compile(r"[\x21-\x7e]{1,255}")
 
 DOCUMENTED: list[dict[str, Any]] = [
@@ -73,6 +74,23 @@ def checked_metadata(found: Any) -> dict[str, str]:
                 f"a name in metadata has 1 to {LONGEST_NAME} characters, a value at most {LONGEST_VALUE}, neither a NUL"
             )
     return found
+
+
+def delimiter(written: str | None) -> str | None:
+    """What parts the cells of a CSV, where it is not to be guessed from the header."""
+    if written is None:
+        return None
+    chosen = DELIMITERS.get(written.lower(), written)
+    if chosen not in DELIMITERS.values():
+        raise Invalid(f"delimiter is one of {', '.join(DELIMITERS)}, or the character itself")
+    return chosen
+
+
+def refuse_unknown(query: Iterable[str], known: Container[str]) -> None:
+    """A parameter that nobody reads is a mistake: `dryrun=true` is not to store a million records."""
+    for name in query:
+        if name not in known and not name.startswith(META):
+            raise Invalid(f'"{name[:100]}" is not a parameter here; /docs lists what is')
 
 
 def job_name(name: str | None) -> str | None:

@@ -82,14 +82,24 @@ def asked(
     job_id = jobs.new_id()
     key = parameters.idempotency_key(request)
     route = request.url.path.removeprefix("/api/v1") if key else ""
-    use = Use(sender.user_id, route, key, fingerprint_of(request, body), job_id) if key else None
+    use = (
+        Use(
+            sender.user_id,
+            route,
+            key,
+            fingerprint_of(request.url.query, request.headers.get("content-type", ""), body),
+            job_id,
+        )
+        if key
+        else None
+    )
     metadata = parameters.checked_metadata(parameters.metadata(request.query_params) | (metadata or {}))
     return Asked(job_id, sender.user_id, ref, record, metadata, parameters.expires_in(request.query_params), use)
 
 
-def fingerprint_of(request: Request, body: bytes) -> str:
+def fingerprint_of(query: str, kind: str, body: bytes) -> str:
     """What tells two requests apart: query, type and body."""
-    parts = (request.url.query.encode(), request.headers.get("content-type", "").encode(), body)
+    parts = (query.encode(), kind.encode(), body)
     return sha256(b"\0".join(parts)).hexdigest()
 
 

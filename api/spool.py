@@ -1,16 +1,23 @@
 """An upload on its way to the disk, counted as it comes."""
 
+import asyncio
 import gzip
 import io
 import shutil
 import tempfile
+import zlib
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from email.message import Message
 from hashlib import sha256
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from shared.errors import Malformed, TooLarge, UnsupportedType
+from shared.settings import settings
 
 TYPES = {
     "text/csv": "csv",
@@ -18,6 +25,26 @@ TYPES = {
     "application/json": "json",
     "application/vnd.apache.parquet": "parquet",
 }
+FORM = "multipart/form-data"
+# Browsers and curl say little about a file in a form, so there its name goes before its type.
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".json": "json",
+    ".parquet": "parquet",
+}
+PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the bytes of an upload are to be read."""
+
+    format: str
+    charset: str = "utf-8"
+    packed: bool = False
 
 
 @dataclass(frozen=True)
@@ -25,8 +52,7 @@ class Upload:
     """A body on disk, in a file without a name: nothing of it is left, however the process ends."""
 
     file: BinaryIO
-    format: str
-    charset: str
+    kind: Kind
     sha256: str
 
     def __enter__(self) -> "Upload":
@@ -36,64 +62,138 @@ class Upload:
         self.file.close()
 
 
-async def spooled(request: Request, limit: int, json_limit: int) -> Upload:
-    """The whole body, as it is to be read: unpacked when it came as gzip, no longer than the limit either way."""
-    kind, charset = content_type(request)
-    most = min(limit, json_limit) if kind == "json" else limit
+async def spooled(request: Request) -> Upload:
+    """The whole file, as it is to be read: unpacked when it came as gzip, no longer than the limit either way."""
+    written, _ = typed(request.headers.get("content-type", ""))
+    file, kind = await (from_form(request) if written == FORM else from_body(request))
+    try:
+        return await asyncio.to_thread(readable, file, kind)
+    except BaseException:
+        file.close()
+        raise
+
+
+def readable(file: BinaryIO, kind: Kind) -> Upload:
+    if file.seek(0, io.SEEK_END) == 0:
+        raise Malformed("the file is empty; send the file as the body")
+    file.seek(0)
+    digest = digest_of(file)
+    return Upload(unpacked(file, limit_of(kind), kind) if kind.packed else file, kind, digest)
+
+
+async def from_body(request: Request) -> tuple[BinaryIO, Kind]:
+    kind = kind_of(request.headers.get("content-type", ""), is_gzip(request))
+    file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 closed by who reads it
+    try:
+        async for chunk in counted(request, limit_of(kind)):
+            file.write(chunk)
+    except BaseException:
+        file.close()
+        raise
+    return file, kind
+
+
+async def from_form(request: Request) -> tuple[BinaryIO, Kind]:
+    """The field `file` of a form, as browsers and `curl -F file=@houses.csv` send it."""
+    if is_gzip(request):
+        raise UnsupportedType("send a form as it is; in it the file may be packed, with a name that ends in .gz")
+    parser = MultiPartParser(request.headers, counted(request, settings().job_bytes), max_files=1, max_fields=0)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise Malformed(f"{error.message} {IN_A_FORM}") from error
+    part = form.get("file")
+    if not isinstance(part, UploadFile):
+        await form.close()
+        raise Malformed(IN_A_FORM)
+    return part.file, kind_of_part(part)
+
+
+IN_A_FORM = (
+    "A form has one field, named file, with a file in it; all else goes into the query, as in /jobs?model=housing"
+)
+
+
+def kind_of_part(part: UploadFile) -> Kind:
+    name = (part.filename or "").lower()
+    bare = name.removesuffix(".gz")
+    packed = bare != name
+    for suffix, form in SUFFIXES.items():
+        if bare.endswith(suffix):
+            _, charset = typed(part.content_type or "")
+            return Kind(form, charset, packed)
+    return kind_of(part.content_type or "", packed)
+
+
+def kind_of(content_type: str, packed: bool) -> Kind:
+    written, charset = typed(content_type)
+    if written not in TYPES:
+        raise UnsupportedType(f"send the file with one of these as its Content-Type: {', '.join([*TYPES, FORM])}")
+    return Kind(TYPES[written], charset, packed)
+
+
+def typed(content_type: str) -> tuple[str, str]:
+    """The type that is written there, and its charset."""
+    message = Message()
+    message["Content-Type"] = content_type
+    charset = message.get_param("charset", "utf-8")
+    return content_type.split(";")[0].strip().lower(), str(charset).lower()
+
+
+def is_gzip(request: Request) -> bool:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise UnsupportedType("send the body as it is, or with Content-Encoding: gzip")
-    file, digest, size = cast(BinaryIO, tempfile.TemporaryFile()), sha256(), 0  # noqa: SIM115 closed by who reads it
+    return encoding == "gzip"
+
+
+def limit_of(kind: Kind) -> int:
+    """JSON is parsed as a whole."""
+    return min(settings().json_bytes, settings().job_bytes) if kind.format == "json" else settings().job_bytes
+
+
+async def counted(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > most:
-            file.close()
-            raise TooLarge(f"a body of this type may have at most {most:,} bytes; split the file")
-        digest.update(chunk)
-        file.write(chunk)
-    if size == 0:
-        file.close()
-        raise Malformed("the body is empty; send the file as the body")
+        if size > limit:
+            raise TooLarge(f"a body of this type may have at most {limit:,} bytes; split the file")
+        yield chunk
+
+
+def digest_of(file: BinaryIO) -> str:
+    digest = sha256()
+    while piece := file.read(PIECE):
+        digest.update(piece)
     file.seek(0)
-    readable = unpacked(file, most, kind) if encoding == "gzip" else file
-    return Upload(readable, kind, charset, digest.hexdigest())
+    return digest.hexdigest()
 
 
-def unpacked(file: BinaryIO, limit: int, kind: str) -> BinaryIO:
+def unpacked(file: BinaryIO, limit: int, kind: Kind) -> BinaryIO:
     """Read from the packed file as it is needed; Parquet, which is read from its end, from another file."""
-    readable = cast(BinaryIO, io.BufferedReader(Unpacked(file, limit)))
-    if kind != "parquet":
-        return readable
+    stream = cast(BinaryIO, io.BufferedReader(Unpacked(file, limit)))
+    if kind.format != "parquet":
+        return stream
     whole = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115
-    with readable:
-        shutil.copyfileobj(readable, whole)
+    with stream:
+        shutil.copyfileobj(stream, whole)
     whole.seek(0)
     return whole
-
-
-def content_type(request: Request) -> tuple[str, str]:
-    """The format of the body, and the charset it names."""
-    written, *parameters = request.headers.get("content-type", "").split(";")
-    kind = TYPES.get(written.strip().lower())
-    if kind is None:
-        raise UnsupportedType(f"send the file with one of these as its Content-Type: {', '.join(TYPES)}")
-    named = dict(part.strip().lower().split("=", 1) for part in parameters if "=" in part)
-    return kind, named.get("charset", "utf-8").strip('"')
 
 
 class Unpacked(io.RawIOBase):
     """What a gzip file holds, up to a limit: a bomb ends there."""
 
     def __init__(self, file: BinaryIO, limit: int) -> None:
-        self.packed, self.inner, self.left, self.limit = file, gzip.GzipFile(fileobj=file), limit, limit
+        self.packed, self.inner, self.left, self.limit = file, gzip.GzipFile(fileobj=file, mode="rb"), limit, limit
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int:
         try:
             data = self.inner.read(len(buffer))
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise Malformed(f"the body is not whole gzip: {error}") from error
         self.left -= len(data)
         if self.left < 0:

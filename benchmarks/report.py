@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -53,19 +54,22 @@ class Line:
     name: str
     unit: str
     ours: Sequence[float]
-    textbook: Sequence[float]
+    theirs: Sequence[float]
     bar: Bar | None = None
+    them: str = "textbook"
 
-    head = ("", "Scoreline", "textbook", "ratio", "bar")
+    @property
+    def head(self) -> tuple[str, ...]:
+        return ("", "Scoreline", self.them, "ratio", "bar")
 
     def cells(self) -> list[str]:
         """The ratio is that of a round and the next: the machine's speed drifts by more than what is measured."""
-        pairs = [a / b for a, b in zip(self.ours, self.textbook, strict=True)]
+        pairs = [a / b for a, b in zip(self.ours, self.theirs, strict=True)]
         ratio = median(pairs)
         return [
             f"{self.name}, {self.unit}",
             spread(self.ours),
-            spread(self.textbook),
+            spread(self.theirs),
             f"**{ratio:.2f} x** ({min(pairs):.2f} .. {max(pairs):.2f})",
             f"{self.bar}: {self.bar.verdict(ratio)}" if self.bar else "",
         ]
@@ -73,39 +77,48 @@ class Line:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of Scoreline alone, and what it may be at the most."""
+    """One figure of Scoreline alone, and what it may be at the most, if anything is said of that."""
 
     name: str
     unit: str
     values: Sequence[float]
-    most: float
+    most: float | None = None
 
     head = ("", "Scoreline", "bar")
 
     def cells(self) -> list[str]:
-        verdict = "reached" if median(self.values) <= self.most else "missed"
-        return [f"{self.name}, {self.unit}", spread(self.values), f"<= {self.most:g}: {verdict}"]
+        return [f"{self.name}, {self.unit}", spread(self.values), self.verdict()]
+
+    def verdict(self) -> str:
+        if self.most is None:
+            return ""
+        return f"<= {self.most:g}: {'reached' if median(self.values) <= self.most else 'missed'}"
 
 
 @dataclass(frozen=True)
 class Section:
-    """One measurement."""
+    """One measurement; lines under the same head are one table."""
 
     title: str
     note: str
-    lines: Sequence[Line] | Sequence[Figure]
+    lines: Sequence[Line | Figure]
 
     def __str__(self) -> str:
-        head = self.lines[0].head
-        return f"## {self.title}\n\n{self.note}\n\n{table([head, *(line.cells() for line in self.lines)])}\n"
+        tables = [
+            table([head, *(line.cells() for line in lines)])
+            for head, lines in groupby(self.lines, key=lambda line: line.head)
+        ]
+        return "\n\n".join([f"## {self.title}", self.note, *tables]) + "\n"
 
 
 def spread(values: Sequence[float]) -> str:
-    return f"{figure(median(values))} ({figure(min(values))} .. {figure(max(values))})"
+    middle = figure(median(values))
+    return f"{middle} ({figure(min(values))} .. {figure(max(values))})" if len(values) > 1 else middle
 
 
 def figure(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    """Three digits, or all of those before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -109,11 +109,11 @@ class Side(ABC):
         async with load.connected(self.port, 1):
             pass
 
-    def wait_until_finished(self) -> None:
+    def wait_until_finished(self, poll_seconds: float = POLL_SECONDS) -> None:
         with closing(psycopg2.connect(self.database_url)) as link, link.cursor() as cursor:
             link.autocommit = True
             while first_value(cursor, self.unfinished):
-                time.sleep(POLL_SECONDS)
+                time.sleep(poll_seconds)
 
     def count(self) -> int:
         """How many records have a result."""

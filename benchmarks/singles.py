@@ -9,7 +9,7 @@ from statistics import quantiles
 
 from benchmarks import load, memory
 from benchmarks.report import Bar, Line, Section
-from benchmarks.sides import CONNECTIONS, Scoreline, Side, Textbook
+from benchmarks.sides import CONNECTIONS, POLL_SECONDS, Scoreline, Side, Textbook
 
 IDLE_REQUESTS = 100
 NOTE = f"""\
@@ -48,7 +48,7 @@ def described(side: Side, figures: Figures) -> str:
 
 def one_round(side: Side, servers: Sequence[int]) -> Figures:
     with side.running():
-        accepted, finished = burst(side)
+        accepted, finished = burst(side, side.burst)
         idle = sorted(asyncio.run(idle_latencies(side)))
         percentiles = quantiles(idle, n=100)
         processes = [part.process.pid for part in side.parts]
@@ -62,17 +62,17 @@ def one_round(side: Side, servers: Sequence[int]) -> Figures:
         )
 
 
-def burst(side: Side) -> tuple[float, float]:
+def burst(side: Side, records: int, poll_seconds: float = POLL_SECONDS) -> tuple[float, float]:
     """Seconds until the last record was accepted, and until the last was finished."""
     before = side.count()
-    posts = side.posts(side.burst)
+    posts = side.posts(records)
     began = time.perf_counter()
     asyncio.run(load.burst(side.port, CONNECTIONS, posts, status=202))
     accepted = time.perf_counter() - began
-    side.wait_until_finished()
+    side.wait_until_finished(poll_seconds)
     finished = time.perf_counter() - began
-    if (count := side.count() - before) != side.burst:
-        raise RuntimeError(f"{side.name} has {count} results of {side.burst}")
+    if (count := side.count() - before) != records:
+        raise RuntimeError(f"{side.name} has {count} results of {records}")
     return accepted, finished
 
 

@@ -15,7 +15,7 @@ Locks are taken in one order: slices by id, then the job.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from random import getrandbits
@@ -185,18 +185,22 @@ SELECT id, user_id, version_id, lane, :first, :size, CAST(:inputs AS json), CAST
 FROM jobs WHERE id = :job
 """)
 
-CLOSE = text("UPDATE jobs SET total = :total, failed = :failed WHERE id = :job")
+CLOSE = text("UPDATE jobs SET total = :total, failed = :failed, extras = CAST(:extras AS json) WHERE id = :job")
 
 
-def accept_bulk(session: Session, job: NewBulk, slices: Iterable[NewSlice]) -> int:
-    """Stores a job slice by slice as they come. How many of them wait to be scored."""
+def accept_bulk(session: Session, job: NewBulk, slices: Iterable[NewSlice], extras: Mapping[str, str]) -> int:
+    """Stores a job slice by slice as they come. How many of them wait to be scored.
+
+    `extras`, the names and types of the other columns, is complete when the last slice has come.
+    """
     session.execute(OPEN, {**asdict(job), "metadata": to_json(job.metadata)})
     total = refused = waiting = 0
     for part in slices:
         session.execute(ADD, slice_row(job, part))
         total, waiting = total + part.size, waiting + (not part.is_refused)
         refused += part.size if part.is_refused else 0
-    session.execute(CLOSE, {"job": job.id, "total": total, "failed": refused})
+    terms = {"job": job.id, "total": total, "failed": refused, "extras": to_json(extras) if extras else None}
+    session.execute(CLOSE, terms)
     return waiting
 
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from shared.db import Prepared, Runs, to_json
-from shared.registry import signatures
+from shared.registry import SLICE_SECONDS, signatures
 from shared.signature import Signature
-from shared.tables import Status
+from shared.tables import Lane, Status
 
 # Counting what is ahead stops here: nobody needs the last digit of a long wait.
 MOST_AHEAD = 10_000
@@ -42,9 +42,11 @@ class JobRow:
     finished_at: datetime | None
     model: str
     version: int
+    slice_records: int
     inputs: list[Any] | None = None
     outputs: list[Any] | None = None
     errors: list[dict[str, Any]] | None = None
+    extras: dict[str, str] | None = None
     signature: Signature | None = None
 
     @property
@@ -60,7 +62,7 @@ JOB = """
 SELECT jobs.id, jobs.user_id, jobs.version_id, jobs.lane, jobs.name, jobs.metadata, jobs.status, jobs.revision,
     jobs.total, jobs.succeeded, jobs.failed, jobs.canceled, jobs.expired, jobs.warnings, jobs.error, jobs.expires_at,
     jobs.created_at, jobs.started_at, jobs.finished_at, versions.model, versions.number AS version,
-    slices.inputs, slices.outputs, slices.errors
+    versions.slice_records, jobs.extras, slices.inputs, slices.outputs, slices.errors
 FROM jobs JOIN versions ON versions.id = jobs.version_id
 LEFT JOIN slices ON jobs.total = 1 AND slices.job_id = jobs.id
 """
@@ -112,28 +114,30 @@ def job_rows(session: Runs, rows: Sequence[Any]) -> list[JobRow]:
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """Settled records of a job, as they are stored."""
+    """Settled records of a job, as they are stored: inputs and outputs are JSON."""
 
     first: int
     size: int
     status: str
-    inputs: list[Any] | None
+    inputs: str | None
     extras: bytes | None
-    outputs: list[Any] | None
+    outputs: str | None
     errors: list[dict[str, Any]] | None
 
 
 SLICES_AT_ONCE = 4
-SETTLED = text("""
-SELECT first, size, status, CASE WHEN :with_inputs THEN inputs END AS inputs, extras, outputs, errors FROM slices
-WHERE job_id = :job AND first > :first AND finished_at IS NOT NULL ORDER BY first LIMIT :most
-""")
+SETTLED = """
+SELECT first, size, status, {inputs} AS inputs, extras, {outputs} AS outputs, errors FROM slices
+WHERE job_id = :job AND first >= :begin AND finished_at IS NOT NULL {which} ORDER BY first LIMIT :most
+"""
+OUTPUTS = text(SETTLED.format(inputs="NULL", outputs="outputs::text", which=""))
+BOTH = text(SETTLED.format(inputs="inputs::text", outputs="outputs::text", which=""))
+ERRORS = text(SETTLED.format(inputs="NULL", outputs="NULL", which="AND errors IS NOT NULL"))
 
 
-def settled_slices(session: Runs, job: UUID, first: int, with_inputs: bool) -> list[SliceRow]:
-    """The next few settled slices behind the one that begins at `first`."""
-    terms = {"job": job, "first": first, "most": SLICES_AT_ONCE, "with_inputs": with_inputs}
-    rows = session.execute(SETTLED, terms)
+def settled_slices(session: Runs, what: TextClause, job: UUID, begin: int) -> list[SliceRow]:
+    """The next few settled slices from this record on, with OUTPUTS or BOTH; with ERRORS, those that have some."""
+    rows = session.execute(what, {"job": job, "begin": begin, "most": SLICES_AT_ONCE})
     return [SliceRow(**row._mapping) for row in rows]
 
 
@@ -143,7 +147,14 @@ SELECT coalesce(sum(size), 0) FROM (
         SELECT min(id) FROM slices AS own WHERE own.job_id = :job AND own.status = 'pending') LIMIT {MOST_AHEAD}
 ) AS waiting
 """)
-PACE = text("SELECT sum(records_per_second) FROM workers WHERE seen_at > clock_timestamp() - interval '10 s'")
+# What the workers are known to score; before they scored anything, what the version was measured to take.
+PACE = text(f"""
+SELECT greatest(sum(records_per_second), sum(slots) * CAST(:slice_records AS float8) / {SLICE_SECONDS})
+FROM workers WHERE seen_at > clock_timestamp() - interval '10 s' AND :lane = ANY(lanes)
+""")
+SINCE = text("SELECT extract(epoch FROM clock_timestamp() - CAST(:moment AS timestamptz))::float8")
+WAITING = text("SELECT coalesce(sum(size), 0) FROM slices WHERE status = 'pending' AND lane = :lane")
+FIRST_SECONDS = 2.0  # after these a job's own pace tells more than anything else
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +172,20 @@ def outlook(session: Runs, job: JobRow) -> Outlook:
     if job.finished:
         return FINISHED
     ahead = int(session.scalar(AHEAD, {"lane": job.lane, "job": job.id}) or 0)
-    pace = session.scalar(PACE)
-    return Outlook(ahead, round((ahead + job.total - job.settled) / pace, 1) if pace else None)
+    pace = session.scalar(PACE, {"lane": job.lane, "slice_records": job.slice_records})
+    left = job.total - job.settled
+    if not pace:  # nobody is there who could score it
+        return Outlook(ahead, None)
+    running = session.scalar(SINCE, {"moment": job.started_at}) if job.started_at else 0.0
+    if job.settled and running > FIRST_SECONDS:
+        return Outlook(ahead, round(left * running / job.settled, 1))
+    return Outlook(ahead, round((ahead + left) / pace, 1))
+
+
+def estimate(session: Runs, lane: Lane, records: int, slice_records: int) -> float | None:
+    """The seconds until a job that came now would be finished; None while no worker is there."""
+    pace = session.scalar(PACE, {"lane": lane, "slice_records": slice_records})
+    return round((session.scalar(WAITING, {"lane": lane}) + records) / pace, 1) if pace else None
 
 
 @dataclass(frozen=True, slots=True)

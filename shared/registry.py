@@ -15,6 +15,8 @@ from shared.tables import Alias, Version
 
 DEFAULT_MODEL = "housing"
 CHAMPION = "champion"
+# A single waits at the most for the slice that is being scored, so a slice takes about this long.
+SLICE_SECONDS = 0.1
 REF = re.compile(
     r"(?P<model>[a-z0-9][a-z0-9_-]{0,63})(?::(?P<number>[1-9]\d{0,8})|@(?P<alias>[a-z0-9][a-z0-9_-]{0,63}))?"
 )

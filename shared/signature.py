@@ -154,7 +154,7 @@ def as_numbers(column: "pyarrow.Array[Any]") -> tuple[Any, Any]:
 
     missing = column.is_null().to_numpy(zero_copy_only=False)
     kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), missing
     return np.full(len(column), np.nan), missing
 

@@ -150,6 +150,7 @@ class Job(Table):
     canceled: Mapped[int] = mapped_column(server_default=text("0"))
     expired: Mapped[int] = mapped_column(server_default=text("0"))
     warnings: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    extras: Mapped[dict[str, str] | None] = mapped_column(JSON)
     error: Mapped[dict[str, Any] | None]
     expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
@@ -243,4 +244,4 @@ class Worker(Table):
 
 
 # The newest migration that this code needs; a test compares it with migrations/.
-REVISION = "0003"
+REVISION = "0004"

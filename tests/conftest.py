@@ -153,8 +153,15 @@ class Service:
         return (self.folder / f"{name}.log").read_text()
 
     def is_ready(self) -> bool:
+        return self.says("/health", "ok")
+
+    def is_live(self) -> bool:
+        """Whether the API answers, also without a worker."""
+        return self.says("/health/live", "ok")
+
+    def says(self, path: str, status: str) -> bool:
         try:
-            return bool(httpx.get(f"{self.url}/health", timeout=5).json()["status"] == "ok")
+            return bool(httpx.get(f"{self.url}{path}", timeout=5).json()["status"] == status)
         except httpx.TransportError:
             return False
 
@@ -237,3 +244,9 @@ HOUSE = {
 @pytest.fixture
 def house() -> dict[str, float]:
     return dict(HOUSE)
+
+
+@pytest.fixture
+def price(http: httpx.Client, house: dict[str, float]) -> float:
+    """What a single says of the house."""
+    return float(http.post("/predict", json=house, headers={"Prefer": "wait=20"}).json()["output"]["value"])

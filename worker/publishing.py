@@ -8,14 +8,13 @@ from sqlalchemy.orm import Session
 from threadpoolctl import threadpool_limits
 
 from shared import registry
+from shared.registry import SLICE_SECONDS
 from shared.settings import settings
 from shared.signature import Matrix
 from shared.tables import Version
 from worker import models
 from worker.training import Trained
 
-# A single waits at the most for the slice that is being scored, so a slice takes about this long.
-SLICE_SECONDS = 0.1
 PROBE_RECORDS = 2_000
 
 

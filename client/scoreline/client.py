@@ -1,19 +1,30 @@
 """The Python client."""
 
+import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
 
+from scoreline.answers import Answer, json_of, problem_of
 from scoreline.errors import Refused, Unreachable
+from scoreline.formats import result_format
 from scoreline.local import local_env
+from scoreline.outputs import Output, output
+from scoreline.patience import may_pass, patiently
+from scoreline.uploads import Told, Upload
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 LONGEST_WAIT = 60
-
-Answer = dict[str, Any]
+STORE_SECONDS = 600  # 10 million records are stored in half a minute, after the last byte has come
+SILENT_SECONDS = 120  # between two slices of a job that is followed; then it is asked for again
 
 
 class Client:
@@ -56,20 +67,112 @@ class Client:
         """How each part of the service is; also when it is not well."""
         return self.ask("GET", "/health", fine=(200, 503))
 
+    def submit(
+        self,
+        source: str | Path,
+        model: str = "housing",
+        name: str | None = None,
+        on_error: str = "quarantine",
+        metadata: dict[str, str] | None = None,
+        progress: Told | None = None,
+    ) -> Answer:
+        """The job of a file's records: CSV, NDJSON, JSON or Parquet as its name says, also packed as `.gz`.
+
+        Sent as it is read; again under the same key where the connection breaks, so that it is one job all the same.
+        `progress` is called with the bytes sent so far and the size of the file.
+        """
+        upload = Upload(Path(source), progress)
+        # So that a wrong key or model is known before a gigabyte is sent, and nobody waits for a service that is away.
+        self.ask("GET", f"/models/{quote(model, safe='@:')}/schema")
+        query = {"model": model, "name": name, "on_error": on_error}
+        query |= {f"meta.{key}": value for key, value in (metadata or {}).items()}
+        request: dict[str, Any] = {
+            "params": {key: value for key, value in query.items() if value is not None},
+            "headers": upload.headers | {"Idempotency-Key": uuid4().hex},
+            "timeout": httpx.Timeout(STORE_SECONDS, connect=30),
+        }
+        return patiently(lambda: self.ask("POST", "/jobs", content=upload.chunks(), **request))
+
+    def finished(self, job: str) -> Answer:
+        """The job, once it is finished, however long that takes."""
+        while not (found := patiently(lambda: self.job(job, wait=LONGEST_WAIT)))["finished_at"]:
+            pass
+        return found
+
+    def cancel(self, job: str) -> Answer:
+        """The job, of which nothing more is scored, except what is being scored already."""
+        return self.ask("POST", f"/jobs/{job}/cancel")
+
+    def retry(self, job: str) -> Answer:
+        """The job, of which what failed, was canceled or expired is scored again."""
+        return self.ask("POST", f"/jobs/{job}/retry")
+
+    def results(
+        self,
+        job: str,
+        out: str | Path | BinaryIO | Output,
+        form: str | None = None,
+        errors_only: bool = False,
+        follow: bool = False,
+    ) -> None:
+        """Writes the settled records into a file as they come; all of them, if it is to `follow` until the job ends.
+
+        A path is packed if it ends in `.gz`, and replaced only when everything has come. `form` is csv, ndjson, json or
+        parquet: what the name of the file says, else csv.
+        """
+        if form is None:
+            form = result_format(Path(out)) if isinstance(out, str | Path) else "csv"
+        path, query = f"/jobs/{job}/{'errors' if errors_only else 'results'}", {"format": form}
+        with output(out) as sink:
+            if not follow or not self.followed(job, query, sink):
+                patiently(lambda: self.fetch(path, query, sink))
+
+    def followed(self, job: str, query: dict[str, str], sink: Output) -> bool:
+        """Whether all came while it was scored; if not, the job is finished now."""
+        try:
+            self.fetch(f"/jobs/{job}/results", query | {"follow": "true"}, sink)
+        except (Refused, Unreachable) as error:
+            if not may_pass(error):
+                raise
+            sink.begin()
+            self.finished(job)
+            return False
+        return True
+
+    def fetch(self, path: str, query: dict[str, str], sink: Output) -> None:
+        sink.begin()
+        with self.stream(path, query) as response:
+            for data in response.iter_bytes():
+                sink.write(data)
+        sink.finish()
+
+    def errors(self, job: str, most: int) -> list[Answer]:
+        """The first records that failed: `record`, `line`, `column`, `code`, `detail` and `raw` of each."""
+
+        def first() -> list[Answer]:
+            with self.stream(f"/jobs/{job}/errors", {"format": "ndjson"}) as response:
+                return [json.loads(line) for line in islice(response.iter_lines(), most)]
+
+        return patiently(first)
+
+    @contextmanager
+    def stream(self, path: str, query: dict[str, str]) -> Iterator[httpx.Response]:
+        """An answer that is read as it comes."""
+        timeout = httpx.Timeout(SILENT_SECONDS, connect=30)
+        with self.reaching(), self.http.stream("GET", path, params=query, timeout=timeout) as response:
+            if response.status_code != 200:
+                response.read()
+                raise problem_of(response)
+            yield response
+
     def ask(self, method: str, path: str, fine: tuple[int, ...] = (200, 201, 202), **request: Any) -> Answer:
         """The JSON of an answer; Refused when it is a problem, Unreachable when none comes."""
+        with self.reaching():
+            return json_of(self.http.request(method, path, **request), fine)
+
+    @contextmanager
+    def reaching(self) -> Iterator[None]:
         try:
-            response = self.http.request(method, path, **request)
+            yield
         except httpx.TransportError as error:
             raise Unreachable(f"{self.url} does not answer ({error}); is the service running?") from error
-        try:
-            body: Answer = response.json()
-        except ValueError:
-            body = {
-                "status": response.status_code,
-                "detail": f"{self.url} answered {response.status_code} without JSON",
-            }
-            raise Refused(body) from None
-        if response.status_code not in fine:
-            raise Refused(body)
-        return body

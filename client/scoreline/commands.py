@@ -6,12 +6,14 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from scoreline import Client, Refused, Unreachable
+from scoreline.client import Client
+from scoreline.errors import Refused, ScorelineError, Unreachable, Unusable
+from scoreline.jobs import cancel, jobs, results, retry
+from scoreline.report import FAILED, UNREACHABLE, USAGE, say, say_errors, show
+from scoreline.scoring import score
 
-FAILED, UNREACHABLE = 1, 4
+ERRORS_SAID = 10
 
 
 class Commands(click.Group):
@@ -83,27 +85,8 @@ def feature(written: str) -> tuple[str, Any]:
         return name, value or None
 
 
-@scoreline.command()
-@click.argument("job", required=False)
-@click.option("--status", help="pending, running, succeeded, failed, canceled or expired.")
-@click.option("--limit", default=20, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def jobs(job: str | None, status: str | None, limit: int, as_json: bool) -> None:
-    """Lists your jobs, or shows the one named."""
-    with Client() as client:
-        found = client.job(job) if job else client.jobs(status=status, limit=limit)
-    if as_json or job:
-        show(found)
-        return
-    table = Table(box=None)
-    for heading in ("job", "status", "model", "records", "failed", "created"):
-        table.add_column(heading, no_wrap=True, overflow="ignore")
-    for one in found["items"]:
-        model, records = one["model"], one["records"]
-        name = f"{model['name']}:{model['version']}"
-        counts = (f"{records['total']:,}", f"{records['failed']:,}")
-        table.add_row(one["id"], one["status"], name, *counts, one["created_at"][:19].replace("T", " "))
-    Console(width=max(Console().width, 110)).print(table)
+for command in (score, jobs, cancel, retry, results):
+    scoreline.add_command(command)
 
 
 @scoreline.command()
@@ -132,28 +115,30 @@ def key_state(client: Client) -> dict[str, str]:
     return {"status": "ok", "detail": "accepted"}
 
 
-def show(value: Any) -> None:
-    """JSON, coloured on a terminal."""
-    written = json.dumps(value, indent=2, ensure_ascii=False)
-    if sys.stdout.isatty():
-        Console().print_json(written)
-    else:
-        click.echo(written)
-
-
 def main() -> None:
     """Runs the command; what the service or the network refuses is one line, not a trace."""
     try:
         scoreline()
-    except Unreachable as error:
-        click.echo(f"scoreline: {error}", err=True)
-        click.echo("start one with: scoreline up", err=True)
-        sys.exit(UNREACHABLE)
-    except Refused as error:
-        click.echo(f"scoreline: {error.detail}", err=True)
-        for one in error.errors[1:]:
-            click.echo(f"           {one['detail']}", err=True)
-        sys.exit(FAILED)
+    except ScorelineError as error:
+        say(f"scoreline: {error}")
+        if isinstance(error, Refused):
+            say_refused(error)
+        if isinstance(error, Unreachable):
+            say("start one with: scoreline up")
+        sys.exit(exit_code_of(error))
+
+
+def say_refused(error: Refused) -> None:
+    """What else is wrong, where the first line did not say it."""
+    others = [one for one in error.errors if one["detail"] != error.detail]
+    say_errors(others[:ERRORS_SAID])
+    if len(others) > ERRORS_SAID:
+        say(f"  and {len(others) - ERRORS_SAID} more")
+
+
+def exit_code_of(error: ScorelineError) -> int:
+    codes = {Unreachable: UNREACHABLE, Unusable: USAGE}
+    return codes.get(type(error), FAILED)
 
 
 if __name__ == "__main__":

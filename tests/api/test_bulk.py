@@ -39,12 +39,6 @@ def results(http: httpx.Client, job: Any, query: str = "") -> list[dict[str, str
     return list(csv.DictReader(io.StringIO(http.get(f"{job['urls']['results']}?{query}").text)))
 
 
-@pytest.fixture
-def price(http: httpx.Client, house: House) -> float:
-    """What a single says of the house."""
-    return float(http.post("/predict", json=house, headers={"Prefer": "wait=20"}).json()["output"]["value"])
-
-
 def test_a_file_in_a_file_out(http: httpx.Client, price: float) -> None:
     job = send(
         http, file(*[line(households=100 + number) for number in range(300)], line()), query="name=houses&meta.a=b"

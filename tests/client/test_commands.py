@@ -1,7 +1,6 @@
 """The command line as a person uses it: the real program against the real service."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,27 +10,9 @@ import httpx
 import pytest
 
 from cli.servers import free_port
-from tests.conftest import Service
+from tests.client.conftest import run
 
 House = dict[str, Any]
-
-
-def run(
-    *words: str, env: dict[str, str], stdin: str = "", folder: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "scoreline.commands", *words],
-        env=os.environ | env,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        cwd=folder,
-    )
-
-
-@pytest.fixture
-def env(service: Service, http: httpx.Client) -> dict[str, str]:
-    return {"SCORELINE_URL": service.url, "SCORELINE_API_KEY": http.headers["x-api-key"]}
 
 
 def test_predict_from_words(env: dict[str, str], house: House) -> None:

@@ -1,0 +1,37 @@
+"""What the service answers, read."""
+
+from typing import Any
+
+import httpx
+
+from scoreline.errors import Refused
+
+Answer = dict[str, Any]
+
+
+def json_of(response: httpx.Response, fine: tuple[int, ...]) -> Answer:
+    """The JSON of an answer; Refused when it is a problem."""
+    if response.status_code not in fine:
+        raise problem_of(response)
+    return body_of(response)
+
+
+def problem_of(response: httpx.Response) -> Refused:
+    return Refused(body_of(response), retry_after(response))
+
+
+def body_of(response: httpx.Response) -> Answer:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        return body
+    detail = f"{response.url} answered {response.status_code} without JSON; is that the service?"
+    raise Refused({"status": response.status_code, "detail": detail}, retry_after(response))
+
+
+def retry_after(response: httpx.Response) -> float:
+    """Seconds; 0 where none are named, also where it is a date."""
+    named = response.headers.get("retry-after", "")
+    return float(named) if named.isdecimal() else 0

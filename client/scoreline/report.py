@@ -1,0 +1,81 @@
+"""What the commands say, and the exit codes."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from scoreline.answers import Answer
+from scoreline.client import Client
+from scoreline.formats import FORMATS, named
+from scoreline.progress import records, settled
+
+DONE, FAILED, USAGE, WITH_FAILURES, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+ERRORS_SAID = 5
+
+
+def show(value: Any) -> None:
+    """JSON, coloured on a terminal."""
+    written = json.dumps(value, indent=2, ensure_ascii=False)
+    if sys.stdout.isatty():
+        Console().print_json(written)
+    else:
+        click.echo(written)
+
+
+def say(line: str) -> None:
+    """Beside the results, which may go to stdout."""
+    click.echo(line, err=True)
+
+
+def say_errors(errors: list[Answer]) -> None:
+    for one in errors:
+        say(f"  {place(one)}{one['detail']}")
+
+
+def place(error: Answer) -> str:
+    """`line 7, column latitude: `; where there are no lines, the record; nothing for a record that came alone."""
+    number = next((name for name in ("line", "record") if error.get(name) is not None), None)
+    if number is None:
+        return ""
+    column = f", column {error['column']}" if error.get("column") else ""
+    return f"{number} {error[number]}{column}: "
+
+
+def say_outcome(client: Client, job: Answer, out: str, seconds: float | None = None) -> None:
+    """The counts and where the results are, then why the first records failed."""
+    say(summary(job, seconds) + ("" if out == "-" else f": {out}"))
+    failed = job["records"]["failed"]
+    if failed:
+        say_errors(client.errors(job["id"], ERRORS_SAID))
+    if failed > ERRORS_SAID:
+        say(f"  and {failed - ERRORS_SAID:,} more: scoreline results {job['id']} --errors")
+
+
+def summary(job: Answer, seconds: float | None) -> str:
+    """`1,000 records, 3 failed, 1.2 s, 833 records/s`."""
+    parts = [records(job["records"]["total"]), f"{job['records']['failed']:,} failed"]
+    if job["status"] in ("canceled", "expired"):
+        parts.append(f"{job['status']} when {job['records']['succeeded']:,} were scored")
+    if seconds:
+        parts += [f"{seconds:.1f} s", f"{records(settled(job) / seconds)}/s"]
+    return ", ".join(parts)
+
+
+def exit_code(job: Answer) -> int:
+    if job["status"] != "succeeded":
+        return FAILED
+    return WITH_FAILURES if job["records"]["failed"] else DONE
+
+
+def say_how_to_come_back(job: str, out: str, form: str) -> None:
+    to = [] if out == "-" else ["-o", shlex.quote(out)]
+    if named(Path(out)).extension not in FORMATS:
+        to += ["--format", form]
+    say("the service goes on with the job and keeps its results; to look at it, to get them, to end it:")
+    for command in (f"jobs {job}", f"results {job} {' '.join(to)}", f"cancel {job}"):
+        say(f"  scoreline {command}")
