@@ -57,10 +57,11 @@ class Line:
     theirs: Sequence[float]
     bar: Bar | None = None
     them: str = "textbook"
+    us: str = "Scoreline"
 
     @property
     def head(self) -> tuple[str, ...]:
-        return ("", "Scoreline", self.them, "ratio", "bar")
+        return ("", self.us, self.them, "ratio", "bar")
 
     def cells(self) -> list[str]:
         """The ratio is that of a round and the next: the machine's speed drifts by more than what is measured."""

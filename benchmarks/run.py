@@ -8,14 +8,20 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import bulk, report, singles, start
+from benchmarks import beside, bulk, history, report, singles, start
 from benchmarks.report import Section
 from benchmarks.sides import Scoreline, Textbook, both
 from cli.servers import servers
 
 Measurement = Callable[[Scoreline, Textbook, Sequence[int], int], Section]
 
-MEASUREMENTS: dict[str, Measurement] = {"singles": singles.measure, "bulk": bulk.measure, "start": start.measure}
+MEASUREMENTS: dict[str, Measurement] = {
+    "singles": singles.measure,
+    "bulk": bulk.measure,
+    "beside": beside.measure,
+    "history": history.measure,
+    "start": start.measure,
+}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 ROUNDS = 5
 

@@ -110,14 +110,13 @@ class Side(ABC):
             pass
 
     def wait_until_finished(self, poll_seconds: float = POLL_SECONDS) -> None:
-        with closing(psycopg2.connect(self.database_url)) as link, link.cursor() as cursor:
-            link.autocommit = True
+        with queried(self.database_url) as cursor:
             while first_value(cursor, self.unfinished):
                 time.sleep(poll_seconds)
 
     def count(self) -> int:
         """How many records have a result."""
-        with closing(psycopg2.connect(self.database_url)) as link, link.cursor() as cursor:
+        with queried(self.database_url) as cursor:
             return int(first_value(cursor, self.succeeded))
 
 
@@ -149,6 +148,10 @@ class Scoreline(Side):
     def environment(self) -> dict[str, str]:
         models = str(self.folder / "models")
         return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url, "MODELS_URL": models}
+
+    def address(self) -> dict[str, str]:
+        """What a client's environment has to say."""
+        return {"SCORELINE_URL": f"http://{HOST}:{self.port}", "SCORELINE_API_KEY": self.key}
 
     def artifact(self) -> Path:
         return next((self.folder / "models").glob("*.joblib"))
@@ -205,6 +208,14 @@ def made(folder: Path) -> Path:
     return folder
 
 
+@contextmanager
+def queried(url: str) -> Iterator[Any]:
+    """A cursor whose statements stand alone."""
+    with closing(psycopg2.connect(url)) as link, link.cursor() as cursor:
+        link.autocommit = True
+        yield cursor
+
+
 def issue_key(url: str) -> str:
     with Session(create_engine(with_driver(url))) as session:
         user = keys.create_user(session, "bench@localhost", "bench")
@@ -214,6 +225,5 @@ def issue_key(url: str) -> str:
 
 
 def create_database(url: str, name: str) -> None:
-    with closing(psycopg2.connect(url)) as link, link.cursor() as cursor:
-        link.autocommit = True
+    with queried(url) as cursor:
         cursor.execute(f"CREATE DATABASE {name}")

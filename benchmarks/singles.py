@@ -76,9 +76,9 @@ def burst(side: Side, records: int, poll_seconds: float = POLL_SECONDS) -> tuple
     return accepted, finished
 
 
-async def idle_latencies(side: Side) -> list[float]:
+async def idle_latencies(side: Side, count: int = IDLE_REQUESTS) -> list[float]:
     async with load.connected(side.port, 1) as (connection,):
-        return [await seconds_for(side, connection, body) for body in islice(side.bodies, IDLE_REQUESTS)]
+        return [await seconds_for(side, connection, body) for body in islice(side.bodies, count)]
 
 
 async def seconds_for(side: Side, connection: load.Connection, body: bytes) -> float:

@@ -15,7 +15,7 @@ Locks are taken in one order: slices by id, then the job.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from random import getrandbits
@@ -26,6 +26,7 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from shared.copying import Int4, Value, copy
 from shared.db import Prepared, Runs, to_json
 from shared.tables import Lane
 
@@ -171,20 +172,23 @@ OPEN = text("""
 INSERT INTO jobs (id, user_id, version_id, lane, name, metadata, total, expires_at)
 VALUES (:id, :user_id, :version_id, 'bulk', :name, CAST(:metadata AS jsonb), 1,
     clock_timestamp() + :expires_in * interval '1 second')
+RETURNING created_at, expires_at
 """)
-
-# A slice without a valid record has nothing to be scored: it is stored finished.
-ADD = text("""
-INSERT INTO slices (job_id, user_id, version_id, lane, first, size, inputs, extras, errors, expires_at,
-    status, outputs, finished_at)
-SELECT id, user_id, version_id, lane, :first, :size, CAST(:inputs AS json), CAST(:extras AS bytea),
-    CAST(:errors AS json), expires_at,
-    CASE WHEN :refused THEN 'failed' ELSE 'pending' END,
-    CASE WHEN :refused THEN (SELECT json_agg(NULL::int) FROM generate_series(1, :size)) END,
-    CASE WHEN :refused THEN clock_timestamp() END
-FROM jobs WHERE id = :job
-""")
-
+SLICE = (
+    "job_id",
+    "user_id",
+    "version_id",
+    "lane",
+    "first",
+    "size",
+    "inputs",
+    "extras",
+    "errors",
+    "expires_at",
+    "status",
+    "outputs",
+    "finished_at",
+)
 CLOSE = text("UPDATE jobs SET total = :total, failed = :failed, extras = CAST(:extras AS json) WHERE id = :job")
 
 
@@ -193,27 +197,41 @@ def accept_bulk(session: Session, job: NewBulk, slices: Iterable[NewSlice], extr
 
     `extras`, the names and types of the other columns, is complete when the last slice has come.
     """
-    session.execute(OPEN, {**asdict(job), "metadata": to_json(job.metadata)})
+    opened = session.execute(OPEN, {**asdict(job), "metadata": to_json(job.metadata)}).one()
     total = refused = waiting = 0
-    for part in slices:
-        session.execute(ADD, slice_row(job, part))
-        total, waiting = total + part.size, waiting + (not part.is_refused)
-        refused += part.size if part.is_refused else 0
+
+    def rows() -> Iterator[dict[str, Value]]:
+        nonlocal total, refused, waiting
+        for part in slices:
+            total, waiting = total + part.size, waiting + (not part.is_refused)
+            refused += part.size if part.is_refused else 0
+            yield slice_row(job, part, opened.created_at, opened.expires_at)
+
+    copy(session, "slices", rows(), SLICE)
     terms = {"job": job.id, "total": total, "failed": refused, "extras": to_json(extras) if extras else None}
     session.execute(CLOSE, terms)
     return waiting
 
 
-def slice_row(job: NewBulk, part: NewSlice) -> dict[str, Any]:
-    return {
-        "job": job.id,
-        "first": part.first,
-        "size": part.size,
-        "inputs": part.inputs.decode(),
-        "extras": part.extras,
-        "errors": to_json(part.errors) if part.errors else None,
-        "refused": part.is_refused,
-    }
+def slice_row(job: NewBulk, part: NewSlice, created_at: datetime, expires_at: datetime | None) -> dict[str, Value]:
+    """A slice without a valid record has nothing to be scored: it is stored finished."""
+    ended: tuple[Value, ...] = ("pending", None, None)
+    if part.is_refused:
+        ended = ("failed", to_json([None] * part.size), created_at)
+    values: tuple[Value, ...] = (
+        job.id,
+        job.user_id,
+        job.version_id,
+        "bulk",
+        Int4(part.first),
+        Int4(part.size),
+        part.inputs,
+        part.extras,
+        to_json(part.errors) if part.errors else None,
+        expires_at,
+        *ended,
+    )
+    return dict(zip(SLICE, values, strict=True))
 
 
 CLAIMABLE = """
