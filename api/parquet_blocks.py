@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from api.blocks import RECORDS, Block, require
+from api.parquet_pages import refuse_large
 from shared.errors import Malformed, TooLarge
 from shared.registry import Served
 
@@ -16,7 +17,7 @@ def parquet_blocks(file: BinaryIO, version: Served, limit: int) -> Iterator[Bloc
     """A footer may lie about sizes, so what comes out is counted before it is spread out."""
     size = 0
     try:
-        schema, table = opened(file)
+        schema, table = opened(file, limit)
         require(schema.names, version)
         for batch in table.iter_batches(batch_size=RECORDS):
             size += sum(map(spread, batch.columns))
@@ -28,12 +29,13 @@ def parquet_blocks(file: BinaryIO, version: Served, limit: int) -> Iterator[Bloc
         raise Malformed(f"the file is not Parquet: {str(error)[:200]}") from error
 
 
-def opened(file: BinaryIO) -> tuple[Any, Any]:
+def opened(file: BinaryIO, limit: int) -> tuple[Any, Any]:
     """The columns as they are meant, and a reader that leaves text in its dictionaries.
 
     100,000 times one long text are 175 KB in a file, and 320 MB spread out.
     """
     footer = pyarrow.parquet.read_metadata(file)
+    refuse_large(file, footer, limit)
     leaves = [footer.schema.column(place) for place in range(footer.num_columns)]
     texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
     schema = pa.schema([plain(field) for field in footer.schema.to_arrow_schema()])

@@ -273,6 +273,15 @@ def repeated(text: str, times: int) -> bytes:
     return sink.getvalue()
 
 
+def one_page(value: bytes, times: int) -> bytes:
+    """A column that is one page, which no reader can take in parts. Its footer says how large it is, but need not."""
+    column = pa.array([value] * times, pa.binary(len(value)))
+    sink = io.BytesIO()
+    options = {"use_dictionary": False, "data_page_size": 1 << 30, "compression": "zstd", "write_batch_size": times}
+    pa.parquet.write_table(pa.table({**houses(times), "note": column}), sink, **options)
+    return sink.getvalue()
+
+
 PACKED = {**CSV, "Content-Encoding": "gzip"}
 BOMBS = {
     "bytes": lambda: (CSV, file(line()) + b"\n" * MOST),
@@ -281,6 +290,7 @@ BOMBS = {
     "gzip": lambda: (PACKED, gzip.compress(file(*[line()] * 1_000_000), 1)),
     "long line": lambda: (PACKED, gzip.compress(b" " * 100_000_000, 1)),
     "parquet": lambda: (PARQUET, parquet(**houses(1_000_000))),
+    "parquet page": lambda: (PARQUET, one_page(b"x" * 1_000, 300_000)),
     "parquet text": lambda: (PARQUET, repeated("x" * 1_000_000, 40_000)),
 }
 
