@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-package scoreline \
+	--custom-compile-command 'make lock'
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install up test check format bench lock sample clean
@@ -42,9 +44,13 @@ bench: install   ## speed beside a textbook pipeline, written to benchmarks/RESU
 sample: install  ## data/housing_sample.csv anew; the bytes are always the same
 	$(BIN)/python -m data.housing_sample
 
-lock: install    ## requirements.lock anew from the two pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-package scoreline \
-		--custom-compile-command 'make lock' -o requirements.lock pyproject.toml client/pyproject.toml
+lock: install    ## requirements.lock anew from the two pyproject.toml, and of each image its part, in the same versions
+	$(LOCK) --all-extras -o requirements.lock pyproject.toml client/pyproject.toml
+	$(LOCK) --constraint requirements.lock --extra api -o deploy/images/api.lock pyproject.toml
+	$(LOCK) --constraint requirements.lock --extra worker --extra cli --extra flower \
+		-o deploy/images/worker.lock pyproject.toml client/pyproject.toml
+	$(LOCK) --constraint requirements.lock --group jupyter -o deploy/images/jupyter.lock
+	$(LOCK) --constraint requirements.lock --group build -o deploy/images/build.lock
 
 clean:           ## removes what make made; the state of a service in .scoreline stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,7 +1,7 @@
 """The sizes of the pages of a Parquet file, as their headers have them: what reading it will take.
 
-A footer may say anything. A page is unpacked as a whole, so its header is looked at before. Headers are Thrift structs in
-the compact protocol; the sizes are their second and third field.
+A footer may say anything, and a page is unpacked as a whole, so its header is looked at before. Headers are Thrift
+structs in the compact protocol; the sizes are their second and third field.
 """
 
 from collections.abc import Iterator
