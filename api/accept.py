@@ -1,14 +1,17 @@
 """Accepting single records: all that arrive together are checked, stored and promised in one transaction."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from api import counts
 from shared import idempotency, jobs, registry
 from shared.db import Runs, after_commit, statement, transaction
 from shared.errors import Conflict, InFlight, NotFound, ScorelineError
@@ -79,10 +82,10 @@ def quickly(asked: list[Asked], hints: Hints) -> Answers:
     if not checks:
         return {}
     with statement() as session:
-        answers = store(session, checks)
-    if answers:
-        hints.send(Lane.SINGLE, requests=len(answers))
-    return answers
+        stored = store(session, checks)
+    if stored:
+        follow_up(stored, hints)
+    return {**stored}
 
 
 def thoroughly(asked: list[Asked], hints: Hints) -> Answers:
@@ -95,12 +98,12 @@ def thoroughly(asked: list[Asked], hints: Hints) -> Answers:
         fine = [check for check in checks if isinstance(check, Checked)]
         owners = remembered(session, [check.asked.use for check in fine if check.asked.use])
         new = [check for check in fine if owners.get(check.job.id, check.job.id) == check.job.id]
-        answers = store(session, new)
+        stored = store(session, new)
+        answers: Answers = {**stored}
         if lost := [check.job.id for check in new if check.job.id not in answers and check.job.id in owners]:
             idempotency.release(session, lost)
-        if answers:
-            requests = len(answers)
-            after_commit(session, lambda: hints.send(Lane.SINGLE, requests=requests))
+        if stored:
+            after_commit(session, partial(follow_up, stored, hints))
         replays = jobs_by_id(session, [owner for owner in owners.values() if isinstance(owner, UUID)]) if owners else {}
     for one, check in zip(asked, checks, strict=True):
         if isinstance(check, ScorelineError):
@@ -118,7 +121,15 @@ def alone(one: Asked, hints: Hints) -> Answers:
         return {one.job_id: error}
 
 
-def store(session: Runs, checks: list[Checked]) -> Answers:
+def follow_up(stored: Mapping[UUID, Accepted], hints: Hints) -> None:
+    """What comes after the commit."""
+    made = [answer.job for answer in stored.values()]
+    hints.send(Lane.SINGLE, f"user {made[-1].user_id}", requests=len(made))
+    for model, jobs_made in Counter(job.model for job in made).items():
+        counts.accepted(Lane.SINGLE, model, jobs_made, jobs_made)
+
+
+def store(session: Runs, checks: list[Checked]) -> dict[UUID, Accepted]:
     created = jobs.accept(session, [check.job for check in checks])
     return {
         check.job.id: Accepted(pending(check, created[check.job.id])) for check in checks if check.job.id in created

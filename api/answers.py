@@ -157,7 +157,7 @@ def job(row: JobRow, outlook: Outlook) -> Values:
         "status": row.status,
         "model": {"name": row.model, "version": row.version},
         "records": {"total": row.total, "succeeded": row.succeeded, "failed": row.failed},
-        "progress": round(row.settled / row.total, 4),
+        "progress": row.settled * 10_000 // row.total / 10_000,
         "input": named(single.names, (row.inputs or [None])[0]) if single else None,
         "output": named(single.outputs, (row.outputs or [None])[0]) if single else None,
         "error": problem(row.error or next(iter(row.errors or ()), None)),

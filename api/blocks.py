@@ -7,14 +7,16 @@ from typing import Any, BinaryIO
 
 from shared.errors import Invalid, Malformed
 from shared.registry import Served
-from shared.signature import Matrix, Problem
+from shared.signature import RAW_CHARACTERS, Matrix, Problem
 
 # Two blocks are held at a time, and each record of one may be bad, which takes 1.5 KB to tell.
 RECORDS = 25_000
+CELLS = 1_000_000
+FEWEST_RECORDS = 100
 PIECE_BYTES = 2 << 20
 LONGEST_RECORD_BYTES = 16 << 20
-RAW_CHARACTERS = 200
 MOST_COLUMNS = 1_000
+__all__ = ["RAW_CHARACTERS"]
 # What a column holds whose values came as JSON of more than one type: it is kept as JSON text.
 MIXED = "json"
 
@@ -53,14 +55,19 @@ def pieces(file: BinaryIO, end_of_records: EndOfRecords) -> Iterator[tuple[bytes
         yield left, line
 
 
-def halved(data: bytes, end_of_records: EndOfRecords) -> Iterator[bytes]:
-    """The same in pieces that have no more lines than a block has records."""
-    middle = end_of_records(data[: len(data) // 2]) if data.count(b"\n") > RECORDS else 0
+def halved(data: bytes, end_of_records: EndOfRecords, most: int = RECORDS) -> Iterator[bytes]:
+    """The same in pieces that have no more lines than that."""
+    middle = end_of_records(data[: len(data) // 2]) if data.count(b"\n") > most else 0
     if middle:
-        yield from halved(data[:middle], end_of_records)
-        yield from halved(data[middle:], end_of_records)
+        yield from halved(data[:middle], end_of_records, most)
+        yield from halved(data[middle:], end_of_records, most)
     elif data:
         yield data
+
+
+def records_of(columns: int) -> int:
+    """How many records of so many columns make a block; short lines of a wide file are many empty cells."""
+    return max(FEWEST_RECORDS, min(RECORDS, CELLS // max(1, columns)))
 
 
 def merged(known: dict[str, str], extras: Any) -> dict[str, str]:
@@ -87,7 +94,8 @@ def require(names: Sequence[str], version: Served, place: Mapping[str, Any] | No
     """Invalid if a column is there twice, or one is missing that the version needs."""
     if len(names) > MOST_COLUMNS:
         raise Invalid(f"the file has {len(names):,} columns; it may have at most {MOST_COLUMNS:,}")
-    if doubled := next((name for name, times in Counter(names).items() if times > 1), None):
+    doubled = next((name for name, times in Counter(names).items() if times > 1), None)
+    if doubled is not None:
         raise table_error("duplicate_column", doubled, f'the column "{doubled[:100]}" is there twice; keep one', place)
     for feature in version.signature.inputs:
         if feature.name not in names and not feature.nullable:

@@ -1,7 +1,9 @@
 """Many records in, a job out."""
 
 import asyncio
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
@@ -9,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from api import answers, parameters
+from api import answers, counts, parameters
 from api.accept import replayed
 from api.answers import Job, Json
 from api.callers import Calling
@@ -19,7 +21,7 @@ from api.slices import Tally, blocks_of, slices_of
 from api.spool import FORM, TYPES, Upload, spooled
 from api.state import Shared, State
 from shared import idempotency, jobs, registry
-from shared.db import transaction
+from shared.db import after_commit, transaction
 from shared.errors import (
     Conflict,
     DatabaseAway,
@@ -94,9 +96,9 @@ async def submit_job(
         reject=on_error == "reject",
     )
     await asyncio.to_thread(served, model)  # said before a gigabyte is sent, not after
-    with await spooled(request) as upload:
+    with await spooled(request, state) as upload:
         if dry_run:
-            return Json(await asyncio.to_thread(rehearsed, upload, wanted))
+            return Json(await state.upload(rehearsed, upload, wanted))
         fingerprint = fingerprint_of(request.url.query, repr(upload.kind), upload.sha256.encode())
         use = Use(caller.user_id, "/jobs", key, fingerprint, wanted.job_id) if key else None
         return await accepted(upload, replace(wanted, use=use), state)
@@ -108,12 +110,12 @@ def served(model: str) -> Served:
 
 
 async def accepted(upload: Upload, wanted: Wanted, state: State) -> Response:
-    job, waiting = await asyncio.to_thread(stored, upload, wanted)
+    job, waiting = await state.upload(stored, upload, wanted)
     headers = {"Location": f"/jobs/{job.id}", "Retry-After": "1"}
     if job.id != wanted.job_id:
         headers["Idempotent-Replayed"] = "true"
     elif waiting:
-        state.hints.send(Lane.BULK, min(waiting, MOST_HINTS))
+        state.hints.send(Lane.BULK, f"user {wanted.user_id}", min(waiting, MOST_HINTS))
     return Json(answers.job(job, UNKNOWN), 202, headers)
 
 
@@ -126,9 +128,9 @@ def stored(upload: Upload, wanted: Wanted) -> tuple[JobRow, int]:
         version = registry.find(session, wanted.model)
         job = NewBulk(wanted.job_id, wanted.user_id, version.id, wanted.name, wanted.metadata, wanted.expires_in)
         tally = Tally()
-        waiting = jobs.accept_bulk(
-            session, job, slices_of(upload, version, tally, wanted.reject, wanted.delimiter), tally.extras
-        )
+        with closing(slices_of(upload, version, tally, wanted.reject, wanted.delimiter)) as slices:
+            waiting = jobs.accept_bulk(session, job, slices, tally.extras)
+        after_commit(session, partial(counts.accepted, Lane.BULK, version.model, 1, tally.total, tally.bad))
         return jobs_by_id(session, [job.id])[job.id], waiting
 
 

@@ -1,9 +1,10 @@
 """CSV as people have it: read in columns of numbers where every cell is one, and by its text where not."""
 
+import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -11,17 +12,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from api.blocks import LONGEST_RECORD_BYTES, RAW_CHARACTERS, Block, pieces, require
+from api.blocks import LONGEST_RECORD_BYTES, RAW_CHARACTERS, Block, halved, pieces, records_of, require
 from shared.errors import Invalid, Malformed
 from shared.registry import Served
 from shared.signature import Matrix, Problem
 
 DELIMITERS = ",;\t|"
-UTF_8 = ("utf-8", "utf8", "us-ascii", "ascii")
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+UTF_8 = ("utf-8", "ascii", "utf-8-sig")
+# In each of these a byte below 128 is that character of ASCII, so that lines can be cut before they are read.
+CHARSETS = (
+    *UTF_8,
+    "iso8859-1",
+    "iso8859-2",
+    "iso8859-9",
+    "iso8859-15",
+    "cp1250",
+    "cp1251",
+    "cp1252",
+    "cp1254",
+    "koi8-r",
+)
+NUMBER = {".": r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", ",": r"^[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?$"}
 # A quote opens a cell only at its beginning: 5" is a cell like any other.
 QUOTED = re.compile(rb'(?<![^,;\t|\r\n])"[^"]*(?:""[^"]*)*(?:"|\Z)')
 csv.field_size_limit(LONGEST_RECORD_BYTES)
+HEADER_BYTES = 1 << 16
 
 Ragged = dict[int, tuple[int, str]]
 
@@ -33,8 +48,10 @@ def csv_blocks(file: BinaryIO, charset: str, delimiter: str | None, version: Ser
         if table is None:
             table, body, used = header_of(body, delimiter, version)
             line += used
-        if body.strip():
-            yield table.block(body, line)
+        for part in halved(body, end_of_records, records_of(len(table.names))):
+            if part.strip():
+                yield table.block(part, line)
+            line += part.count(b"\n")
     if table is None:
         raise Invalid("the file is empty; its first line must name the columns")
 
@@ -53,34 +70,62 @@ def end_of_records(data: bytes) -> int:
 
 def as_utf8(data: bytes, charset: str, line: int) -> bytes:
     data = data.removeprefix(b"\xef\xbb\xbf") if line == 1 else data
+    name = charset_named(charset)
     try:
-        if "\n,".encode(charset) != b"\n,":
-            raise LookupError  # UTF-16 and the like cannot be cut into lines
-        text = data.decode(charset)
+        text = data.decode("utf-8" if name in UTF_8 else name)
     except UnicodeDecodeError as error:
         place = line + data.count(b"\n", 0, error.start)
         raise Malformed(
             f"line {place} is not {charset}; save the file as UTF-8, or name its charset: text/csv; charset=latin-1"
         ) from error
-    except (LookupError, ValueError) as error:
-        raise Malformed(f'the charset "{charset[:50]}" is not known here; utf-8 and latin-1 are') from error
-    return data if charset in UTF_8 else text.encode()
+    return data if name in UTF_8 else text.encode()
+
+
+def charset_named(charset: str) -> str:
+    try:
+        name = codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        name = ""
+    if name not in CHARSETS:
+        raise Malformed(
+            f'the charset "{charset[:50]}" is not read here; save the file as UTF-8, or as one of {CHARSETS}'
+        )
+    return name
 
 
 def header_of(piece: bytes, delimiter: str | None, version: Served) -> tuple["CsvTable", bytes, int]:
     """What the first record says about the table, what follows it, and how many lines it takes."""
     file = io.BytesIO(piece)
-    first = next((line for line in file if line.strip()), b"").decode()
-    chosen = delimiter or max(DELIMITERS, key=first.count)
-    file.seek(0)
+    chosen = delimiter or sniffed(piece, version)
     reader = csv.reader((line.decode() for line in file), delimiter=chosen)
     try:
-        names: list[str] = next((row for row in reader if row), [])
+        names: list[str] = next((row for row in reader if any(map(str.strip, row)) and not is_hint(row)), [])
     except csv.Error as error:
-        raise Malformed(f"line {reader.line_num} names no columns: {error}") from error
-    names = [name.strip() for name in names]
-    require(names, version, {"line": 1})
+        raise Malformed(f"line {reader.line_num} cannot be read; save the file with usual line ends") from error
+    if not names:
+        raise Invalid("the file is empty; its first line must name the columns")
+    names = [name.strip() or f"column {place}" for place, name in enumerate(names, 1)]
+    require(names, version, {"line": reader.line_num})
     return CsvTable(names, chosen, version), piece[file.tell() :], reader.line_num
+
+
+def is_hint(row: list[str]) -> bool:
+    """`sep=;` in the first line, by which Excel is told what parts the cells."""
+    return len(row) <= 2 and row[0].lower().startswith("sep=")
+
+
+def sniffed(piece: bytes, version: Served) -> str:
+    """What parts the cells: that by which the header has the most features, then what is most often in it."""
+
+    def fits(delimiter: str) -> tuple[int, int]:
+        lines = (line for line in io.StringIO(piece[:HEADER_BYTES].decode(errors="ignore")) if not is_hint([line]))
+        header = next(csv.reader(lines, delimiter=delimiter, strict=False), [])
+        return len({name.strip() for name in header} & set(version.signature.names)), len(header)
+
+    try:
+        return max(DELIMITERS, key=fits)
+    except csv.Error:
+        return ","
 
 
 class CsvTable:
@@ -91,11 +136,15 @@ class CsvTable:
         self.features = [name for name in self.signature.names if name in names]
         self.extras = [name for name in names if name not in self.signature.names]
         self.decimal_points = "." if delimiter != ";" else ".,"
+        if not self.features:
+            raise Invalid(
+                f"no column of the file is a feature of {version.ref}; it has {', '.join(self.signature.names)}"
+            )
 
     def block(self, body: bytes, line: int) -> Block:
         table, matrix, problems = self.of_numbers(body) or self.of_text(body)
         if problems:
-            lines = self.lines(body, line)
+            lines = self.lines(body, line, len(matrix))
             problems = {place: [{**one, "line": lines[place]} for one in found] for place, found in problems.items()}
         return Block(matrix, problems, table.select(self.extras) if self.extras else None)
 
@@ -105,7 +154,7 @@ class CsvTable:
             read = self.read(body, pa.float64(), point)
             if read is not None and self.is_plain(read[0]):
                 table, ragged = read
-                matrix, problems = self.checked({name: table[name] for name in self.features})
+                matrix, problems = self.checked({name: table[name] for name in self.features}, ragged)
                 return table, matrix, problems | self.uneven(ragged)
         return None
 
@@ -115,12 +164,13 @@ class CsvTable:
         if read is None:
             raise Malformed("the file cannot be read as CSV; is a quote not closed?")
         table, ragged = read
+        texts = {name: pc.utf8_trim_whitespace(table[name]) for name in self.features}
+        point = self.decimal_point(texts.values())
         columns, unread = {}, {}
-        for name in self.features:
-            text = pc.utf8_trim_whitespace(table[name])
-            columns[name], bad = self.numbers(text)
+        for name, text in texts.items():
+            columns[name], bad = numbers(text, point)
             unread[name] = {place: text[place].as_py() for place in np.flatnonzero(bad).tolist()}
-        matrix, problems = self.checked(columns)
+        matrix, problems = self.checked(columns, ragged)
         for name, cells in unread.items():
             self.blame(name, cells, matrix, problems)
         return table, matrix, problems | self.uneven(ragged)
@@ -153,21 +203,20 @@ class CsvTable:
         """Whether each cell is a finite number or empty; the reader takes ` nan ` and 1e999 for numbers, too."""
         return all(pc.all(pc.is_finite(table[name]), min_count=0).as_py() for name in self.features)
 
-    def checked(self, columns: dict[str, Any]) -> tuple[Matrix, dict[int, list[Problem]]]:
+    def checked(self, columns: dict[str, Any], ragged: Ragged) -> tuple[Matrix, dict[int, list[Problem]]]:
         size = len(next(iter(columns.values())))
         arrays = {name: flat(columns[name]) if name in columns else pa.nulls(size) for name in self.signature.names}
-        return self.signature.check_table(arrays)
+        return self.signature.check_table(arrays, without=list(ragged))
 
-    def numbers(self, text: Any) -> tuple[Any, Any]:
-        """The numbers in a column of text, null elsewhere, and which cells are neither a number nor empty."""
-        if "," in self.decimal_points:
-            text = pc.replace_substring(text, ",", ".")
-        fine = pc.match_substring_regex(text, NUMBER)
-        digits = pc.if_else(fine, pc.utf8_ltrim(text, "+"), pa.scalar(None, pa.string()))
-        values = pc.cast(digits, pa.float64())
-        finite = pc.fill_null(pc.is_finite(values), False)
-        bad = pc.fill_null(pc.invert(pc.or_(finite, pc.equal(text, ""))), False)
-        return pc.if_else(finite, values, pa.scalar(None, pa.float64())), bad.to_numpy()
+    def decimal_point(self, texts: Iterable[Any]) -> str:
+        """What most cells with a fraction have; in those with the other it parts thousands, and they are no numbers."""
+        if "," not in self.decimal_points:
+            return "."
+        counts = {".": 0, ",": 0}
+        for text in texts:
+            for mark in counts:
+                counts[mark] += pc.sum(pc.match_substring(text, mark)).as_py() or 0
+        return max(counts, key=lambda mark: counts[mark])
 
     def blame(self, name: str, cells: dict[int, str], matrix: Matrix, problems: dict[int, list[Problem]]) -> None:
         """Has these cells of a feature be the reason why their records fail."""
@@ -191,17 +240,37 @@ class CsvTable:
             for place, (cells, raw) in ragged.items()
         }
 
-    def lines(self, body: bytes, line: int) -> list[int]:
+    def lines(self, body: bytes, line: int, records: int) -> list[int]:
         """The line in which each record begins."""
-        if b'"' not in body:
-            return [line + place for place, one in enumerate(body.split(b"\n")) if one.rstrip(b"\r")]
+        if b'"' in body:
+            starts = self.lines_with_quotes(body, line)
+        else:
+            starts = [line + place for place, one in enumerate(body.splitlines()) if one]
+        if len(starts) != records:
+            raise Malformed(f"the lines from {line} on end in more than one way; save the file with usual line ends")
+        return starts
+
+    def lines_with_quotes(self, body: bytes, line: int) -> list[int]:
         reader = csv.reader(io.StringIO(body.decode(), newline=""), delimiter=self.delimiter)
         starts, before = [], 0
-        for row in reader:
-            if row:
-                starts.append(line + before)
-            before = reader.line_num
+        try:
+            for row in reader:
+                if row:
+                    starts.append(line + before)
+                before = reader.line_num
+        except csv.Error:
+            return []
         return starts
+
+
+def numbers(text: Any, point: str) -> tuple[Any, Any]:
+    """The numbers in a column of text, null elsewhere, and which cells are neither a number nor empty."""
+    fine = pc.match_substring_regex(text, NUMBER[point])
+    digits = pc.replace_substring(pc.utf8_ltrim(text, "+"), ",", ".") if point == "," else pc.utf8_ltrim(text, "+")
+    values = pc.cast(pc.if_else(fine, digits, pa.scalar(None, pa.string())), pa.float64())
+    finite = pc.fill_null(pc.is_finite(values), False)
+    bad = pc.fill_null(pc.invert(pc.or_(finite, pc.equal(text, ""))), False)
+    return pc.if_else(finite, values, pa.scalar(None, pa.float64())), bad.to_numpy()
 
 
 def with_gaps(table: Any, places: list[int]) -> Any:

@@ -1,6 +1,7 @@
 """How tables of results are written: each writer is given one table after the other, and gives bytes to be sent."""
 
 import io
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -10,6 +11,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from api.cells import flattened, listed, whole
+
 Format = Literal["csv", "ndjson", "parquet", "json"]
 TYPES: dict[Format, str] = {
     "csv": "text/csv; charset=utf-8",
@@ -17,6 +20,28 @@ TYPES: dict[Format, str] = {
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
 }
+# Also in this order where a client likes several as much, as in `*/*`.
+KNOWN: dict[str, Format] = {kind.partition(";")[0]: form for form, kind in TYPES.items()}
+QUALITY = re.compile(r"q=(0(?:\.\d*)?|1(?:\.0*)?)")
+
+
+def accepted(header: str) -> Format:
+    """The format that an Accept header likes most; CSV if it names none of ours."""
+    named = dict(map(media_range, header.lower().split(",")))
+    liked = sorted((wanted for wanted, quality in named.items() if quality), key=named.__getitem__, reverse=True)
+    for wanted in liked:
+        for kind, form in KNOWN.items():
+            # What is named has its own quality, also 0, beside that of `*/*`.
+            if kind == wanted or (kind not in named and wanted in (f"{kind.partition('/')[0]}/*", "*/*")):
+                return form
+    return "csv"
+
+
+def media_range(text: str) -> tuple[str, float]:
+    """`text/csv` and 0.5 of `text/csv; q=0.5`."""
+    kind, *rest = (part.strip() for part in text.split(";"))
+    qualities = [float(found[1]) for part in rest if (found := QUALITY.fullmatch(part))]
+    return kind, next(iter(qualities), 1.0)
 
 
 class Writer(ABC):
@@ -48,23 +73,11 @@ class Csv(Writer):
         return b"" if self.begun else self.write(self.empty)
 
 
-def flattened(table: Any) -> Any:
-    """The table with text for what a cell of CSV cannot hold, such as a list."""
-    for place, field in enumerate(table.schema):
-        if pa.types.is_nested(field.type) or pa.types.is_duration(field.type):
-            texts = [
-                None if value is None else orjson.dumps(value, default=str).decode()
-                for value in values(field, table[place])
-            ]
-            table = table.set_column(place, field.name, pa.array(texts, pa.string()))
-    return table
-
-
 class Ndjson(Writer):
     keeps_json = True
 
     def write(self, table: Any) -> bytes:
-        return b"".join(orjson.dumps(row, default=str) + b"\n" for row in objects(table))
+        return b"".join(orjson.dumps(row) + b"\n" for row in objects(table))
 
     def end(self) -> bytes:
         return b""
@@ -77,7 +90,7 @@ class Json(Writer):
         if not len(table):
             return b""
         before, self.begun = b"," if self.begun else b"[", True
-        return before + b",".join(orjson.dumps(row, default=str) for row in objects(table))
+        return before + b",".join(orjson.dumps(row) for row in objects(table))
 
     def end(self) -> bytes:
         return b"]" if self.begun else b"[]"
@@ -89,10 +102,10 @@ def objects(table: Any) -> Iterator[dict[str, Any]]:
 
 
 def values(field: Any, column: Any) -> list[Any]:
+    array = whole(column)
     if b"json" not in (field.metadata or {}):
-        listed: list[Any] = column.to_pylist()
-        return listed
-    return [None if text is None else orjson.Fragment(text) for text in column.to_pylist()]
+        return listed(array)
+    return [None if text is None else orjson.Fragment(text) for text in array.to_pylist()]
 
 
 class Parquet(Writer):

@@ -16,7 +16,7 @@ from api.callers import Calling
 from api.problems import documented
 from api.state import Shared, State
 from api.waiting import updated
-from shared import jobs, lookup, queue
+from shared import jobs, lookup, metrics, queue
 from shared.db import after_commit, transaction
 from shared.errors import Conflict, DatabaseAway, Invalid, NotFound, Unauthorized
 from shared.lookup import FINISHED, UNKNOWN, JobRow
@@ -93,6 +93,7 @@ def cancel_job(job_id: str, caller: Calling) -> Response:
         own(lookup.jobs_by_id(session, [wanted]).get(wanted), caller.user_id, wanted)
         if changed := jobs.cancel(session, wanted):
             after_commit(session, lambda: queue.announce(asdict(job) for job in changed))
+            after_commit(session, lambda: metrics.finished(job.status for job in changed))
         row = own(lookup.jobs_by_id(session, [wanted]).get(wanted), caller.user_id, wanted)
     return Json(answers.job(row, UNKNOWN))
 
@@ -107,7 +108,7 @@ async def retry_job(job_id: str, caller: Calling, state: Shared) -> Response:
     """Scores again what failed, was canceled or expired, and only that; what is scored is not touched."""
     wanted = parameters.job_id(job_id)
     row, waiting = await asyncio.to_thread(retried, wanted, caller.user_id)
-    state.hints.send(Lane(row.lane), min(waiting, queue.MOST_HINTS))
+    state.hints.send(Lane(row.lane), f"user {caller.user_id}", min(waiting, queue.MOST_HINTS))
     return Json(answers.job(row, UNKNOWN), 202, {"Location": f"/jobs/{row.id}"})
 
 
@@ -143,7 +144,7 @@ async def changes(state: State, job: UUID, seen: str) -> AsyncIterator[bytes]:
                 seen = str(row.revision)
                 data = orjson.dumps(answers.job(row, await state.outlook(row)))
                 yield b"id: %s\nevent: job\ndata: %s\n\n" % (seen.encode(), data)
-            if row.finished:
+            if row.finished or state.waiting.is_over:
                 return
             try:
                 async with asyncio.timeout(QUIET_SECONDS):

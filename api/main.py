@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import bulk, health, jobs, models, openapi, predict, predictions, problems, results
+from api import bulk, health, jobs, metrics, models, openapi, predict, predictions, problems, results
 from api.requests import RequestIds
 from api.state import State
 from shared.logs import configure
@@ -33,6 +33,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     configure()
     async with State() as app.state.scoreline:
         yield
+    metrics.leave()
 
 
 def make_app() -> FastAPI:
@@ -47,6 +48,7 @@ def make_app() -> FastAPI:
         predictions.router,
         models.router,
         health.router,
+        metrics.router,
     ):
         app.include_router(part)
         app.include_router(part, prefix="/api/v1", include_in_schema=False)

@@ -20,20 +20,23 @@ class Page(NamedTuple):
     packed: int
 
 
-def refuse_large(file: BinaryIO, footer: Any, limit: int) -> None:
-    """Raises TooLarge where pages unpack to more than the limit, or those that are open at once to too much."""
-    total = pages = 0
+def unpacked_sizes(file: BinaryIO, footer: Any, limit: int) -> list[int]:
+    """What each row group unpacks to; TooLarge above the limit, or where pages that are open at once are too large."""
+    found: list[int] = []
+    pages = 0
     for group in (footer.row_group(place) for place in range(footer.num_row_groups)):
-        at_once = 0
+        total = at_once = 0
         for column in (group.column(place) for place in range(group.num_columns)):
             sizes = [page.unpacked for page in pages_of(file, column, MOST_PAGES - pages)]
             pages, total = pages + len(sizes), total + sum(sizes)
             at_once += max(sizes, default=0)
-        if total > limit:
+        found.append(total)
+        if sum(found) > limit:
             raise TooLarge(f"the file unpacks to more than {limit:,} bytes; split it")
         if at_once > AT_ONCE_BYTES:
             raise TooLarge(f"the pages of a row group unpack to {at_once:,} bytes; write the file with smaller pages")
     file.seek(0)
+    return found
 
 
 def pages_of(file: BinaryIO, column: Any, most: int) -> Iterator[Page]:

@@ -1,4 +1,4 @@
-"""What happens to every request: it gets an id, and a line in the log when it is over."""
+"""What happens to every request: it gets an id, and when it is over it is counted and gets a line in the log."""
 
 import logging
 import random
@@ -6,6 +6,8 @@ import re
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import counts
 
 SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 QUIET = ("/health", "/ping")
@@ -37,6 +39,7 @@ class RequestIds:
         await self.app(scope, receive, send_with_id)
 
     def note(self, scope: Scope, status: int, seconds: float) -> None:
+        counts.request(scope, status, seconds)
         level = logging.DEBUG if status < 500 or scope["path"].startswith(QUIET) else logging.WARNING
         if log.isEnabledFor(level):
             path = scope["path"].encode("unicode_escape").decode()

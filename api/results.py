@@ -1,7 +1,8 @@
 """Results of jobs, streamed slice by slice in the order of submission, also while the job runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
 from itertools import accumulate
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -13,18 +14,19 @@ import pyarrow.csv
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import TextClause
+from starlette.types import Send
 
 from api import parameters
 from api.callers import Calling
 from api.extras import extra_columns
-from api.formats import TYPES, WRITERS, Format
+from api.formats import TYPES, WRITERS, Format, accepted
 from api.jobs import own
 from api.problems import documented
 from api.state import Shared, State
 from api.waiting import LOOK_SECONDS, Watch
 from shared import lookup
 from shared.db import transaction
-from shared.errors import DatabaseAway, Invalid, NotFound, Unauthorized
+from shared.errors import DatabaseAway, Invalid, NotFound, ScorelineError, Unauthorized
 from shared.lookup import JobRow, SliceRow
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["results"])
@@ -36,6 +38,8 @@ FILES: dict[int | str, dict[str, Any]] = {
 }
 ENDED = {"canceled": "canceled before it was scored", "expired": "expired before it was scored"}
 NOTHING = SliceRow(0, 0, "succeeded", None, None, None, [])
+
+log = logging.getLogger(__name__)
 
 # Makes the table of a slice.
 Table = Callable[[SliceRow], Any]
@@ -54,7 +58,7 @@ async def read_results(
     """The settled records, each output a column beside `record` and `error`."""
     wanted = parameters.job_id(job_id)
     row = own(await state.read(wanted), caller.user_id, wanted)
-    form = chosen or accepted(request)
+    form = chosen or accepted(",".join(request.headers.getlist("accept")))
     names = row.signature.names if row.signature and include else ()
     what = lookup.BOTH if include else lookup.OUTPUTS
 
@@ -69,40 +73,46 @@ async def read_errors(job_id: str, request: Request, caller: Calling, state: Sha
     """The failed records only: what was sent, what is wrong, and where."""
     wanted = parameters.job_id(job_id)
     row = own(await state.read(wanted), caller.user_id, wanted)
-    form = chosen or accepted(request)
+    form = chosen or accepted(",".join(request.headers.getlist("accept")))
     return answered(request, row, form, "errors", written(parts(state, row, lookup.ERRORS, False), form, error_table))
 
 
 def answered(request: Request, row: JobRow, form: Format, kind: str, content: AsyncIterator[bytes]) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{kind}-{row.id}.{form}"'}
-    if request.method == "HEAD":
-        return Response(headers=headers, media_type=TYPES[form])
-    return StreamingResponse(content, headers=headers, media_type=TYPES[form])
+    if request.method == "GET":
+        return Download(content, headers=headers, media_type=TYPES[form])
+    answer = Response(headers=headers, media_type=TYPES[form])
+    del answer.headers["content-length"]  # which is not 0, nor known
+    return answer
 
 
-def accepted(request: Request) -> Format:
-    wanted = request.headers.get("accept", "").lower()
-    known: dict[str, Format] = {"application/x-ndjson": "ndjson", "application/vnd.apache.parquet": "parquet"}
-    known |= {"application/json": "json", "text/csv": "csv"}
-    return next((form for kind, form in known.items() if kind in wanted), "csv")
+class Download(StreamingResponse):
+    """Breaks off where the content does: without its last chunk a client knows that it does not have all."""
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        except ScorelineError as error:
+            log.warning("a download was broken off: %s", error.detail)  # the server closes the connection
 
 
 async def parts(state: State, row: JobRow, what: TextClause, follow: bool) -> AsyncIterator[list[SliceRow]]:
-    """A few settled slices at a time, each time in a transaction of its own, so that a slow reader holds nothing."""
-    current: JobRow | None = row
+    """A few settled slices at a time, each time in a transaction of its own, so that a slow reader holds nothing.
+
+    NotFound when the job was deleted meanwhile.
+    """
     read = 0
     with state.waiting.on(row.id) as watch:
-        while current is not None:
-            is_last = current.finished or not follow
-            found = await asyncio.to_thread(settled, row.id, what, read, not is_last)
-            if found:
+        while read < row.total:
+            if found := await asyncio.to_thread(settled, row.id, what, read, follow):
                 yield found
                 read = found[-1].first + found[-1].size
-            elif is_last:
-                return
-            else:
+            elif await state.read(row.id) is None:
+                raise parameters.no_such_job(row.id)
+            elif follow:
                 await changed(watch)
-                current = await state.read(row.id)
+            else:
+                return
 
 
 def settled(job: UUID, what: TextClause, begin: int, gapless: bool) -> list[SliceRow]:
@@ -125,7 +135,8 @@ async def changed(watch: Watch) -> None:
 
 
 async def written(slices: AsyncIterator[list[SliceRow]], form: Format, table: Table) -> AsyncIterator[bytes]:
-    writer = WRITERS[form](table(NOTHING))
+    """The file, made in threads: with a thousand columns even its first line takes a while."""
+    writer = await asyncio.to_thread(lambda: WRITERS[form](table(NOTHING)))
 
     def write(several: list[SliceRow]) -> bytes:
         return b"".join(writer.write(table(part)) for part in several)
@@ -137,15 +148,27 @@ async def written(slices: AsyncIterator[list[SliceRow]], form: Format, table: Ta
 
 def result_table(row: JobRow, part: SliceRow, inputs: tuple[str, ...], keeps_json: bool) -> Any:
     outputs = row.signature.outputs if row.signature else ()
-    columns: dict[str, Any] = {"record": pa.array(range(part.first, part.first + part.size), pa.int64())}
-    columns |= dict(zip(inputs, numbers(part.inputs, part.size, len(inputs)), strict=True))
-    columns |= dict(zip(outputs, numbers(part.outputs, part.size, len(outputs)), strict=True))
-    columns["error"] = pa.array(errors_in_order(part), pa.string())
-    table = pa.table(columns)
-    for field, column in extra_columns(part, row.extras or {}, keeps_json):
-        name = f"input.{field.name}" if field.name in columns else field.name
-        table = table.append_column(field.with_name(name), column)
-    return table
+    extras = list(extra_columns(part, row.extras or {}, keeps_json))
+    features = renamed(inputs, {"record", "error", *outputs})
+    others = renamed([field.name for field, _ in extras], {"record", "error", *outputs, *features})
+    columns = [pa.array(range(part.first, part.first + part.size), pa.int64())]
+    columns += numbers(part.inputs, part.size, len(inputs))
+    columns += numbers(part.outputs, part.size, len(outputs))
+    columns.append(pa.array(errors_in_order(part), pa.string()))
+    fields = map(pa.field, ["record", *features, *outputs, "error"], [column.type for column in columns])
+    named = (field.with_name(name) for (field, _), name in zip(extras, others, strict=True))
+    return pa.table([*columns, *(column for _, column in extras)], pa.schema([*fields, *named]))
+
+
+def renamed(names: Iterable[str], taken: set[str]) -> list[str]:
+    """The names with `input.` before those that are taken, by another or by one before them."""
+    taken, free = set(taken), []
+    for name in names:
+        while name in taken:
+            name = f"input.{name}"
+        taken.add(name)
+        free.append(name)
+    return free
 
 
 def numbers(rows: str | None, size: int, width: int) -> list[Any]:

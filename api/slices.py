@@ -1,14 +1,15 @@
 """From an upload to slices: blocks are counted and cut while the next one is read."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import pyarrow as pa
 
-from api.blocks import Block, merged
+from api.blocks import MOST_COLUMNS, Block, merged
 from api.csv_blocks import csv_blocks
 from api.json_blocks import json_blocks, line_blocks
 from api.parquet_blocks import parquet_blocks
@@ -29,6 +30,7 @@ class Tally:
     bad: int = 0
     errors: list[dict[str, Any]] = field(default_factory=list)
     extras: dict[str, str] = field(default_factory=dict)
+    extra_bytes: int = 0
 
     def count(self, block: Block) -> int:
         """Counts the block; the place of its first record in the file."""
@@ -41,7 +43,18 @@ class Tally:
             if len(self.errors) < ERRORS_TOLD:
                 self.errors += [{"record": first + row, **problem} for problem in problems]
         self.extras |= merged(self.extras, block.extras)
+        if len(self.extras) > MOST_COLUMNS:
+            raise Invalid(
+                f"the records have {len(self.extras):,} other members; they may have at most {MOST_COLUMNS:,}"
+            )
         return first
+
+    def weigh(self, part: NewSlice) -> NewSlice:
+        """The slice, unless the file is one of few bytes that become many."""
+        self.extra_bytes += len(part.extras or b"")
+        if self.extra_bytes > settings().job_bytes:
+            raise TooLarge(f"the other columns unpack to more than {settings().job_bytes:,} bytes; leave some out")
+        return part
 
     def refuse(self, reject: bool) -> None:
         """Raises Invalid for a file that is not to be scored at all."""
@@ -65,18 +78,21 @@ def blocks_of(upload: Upload, version: Served, delimiter: str | None) -> Iterato
     return line_blocks(file, version) if upload.kind.format == "ndjson" else json_blocks(file.read(), version)
 
 
-def slices_of(upload: Upload, version: Served, tally: Tally, reject: bool, delimiter: str | None) -> Iterator[NewSlice]:
+def slices_of(
+    upload: Upload, version: Served, tally: Tally, reject: bool, delimiter: str | None
+) -> Generator[NewSlice, None, None]:
     """The upload, cut into slices that take about as long as each other; at its end Invalid, if it is refused."""
-    for block in ahead(blocks_of(upload, version, delimiter)):
-        first = tally.count(block)
-        pieces = -(-block.size // version.slice_records)
-        for piece in range(pieces):
-            begin, end = block.size * piece // pieces, block.size * (piece + 1) // pieces
-            yield cut(block, begin, end, first + begin)
+    with closing(ahead(blocks_of(upload, version, delimiter))) as blocks:
+        for block in blocks:
+            first = tally.count(block)
+            pieces = -(-block.size // version.slice_records)
+            for piece in range(pieces):
+                begin, end = block.size * piece // pieces, block.size * (piece + 1) // pieces
+                yield tally.weigh(cut(block, begin, end, first + begin))
     tally.refuse(reject)
 
 
-def ahead(blocks: Iterator[Block]) -> Iterator[Block]:
+def ahead(blocks: Iterator[Block]) -> Generator[Block, None, None]:
     """The same, each made while the one before it is stored."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(next, blocks, None)

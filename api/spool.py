@@ -1,6 +1,5 @@
 """An upload on its way to the disk, counted as it comes."""
 
-import asyncio
 import gzip
 import io
 import shutil
@@ -16,6 +15,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from api.state import State
 from shared.errors import Malformed, TooLarge, UnsupportedType
 from shared.settings import settings
 
@@ -62,12 +62,12 @@ class Upload:
         self.file.close()
 
 
-async def spooled(request: Request) -> Upload:
+async def spooled(request: Request, state: State) -> Upload:
     """The whole file, as it is to be read: unpacked when it came as gzip, no longer than the limit either way."""
     written, _ = typed(request.headers.get("content-type", ""))
     file, kind = await (from_form(request) if written == FORM else from_body(request))
     try:
-        return await asyncio.to_thread(readable, file, kind)
+        return await state.upload(readable, file, kind)
     except BaseException:
         file.close()
         raise

@@ -1,20 +1,26 @@
 """What the requests of one process share."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Request
 
 from api.accept import Accepted, Asked, accept
 from api.callers import Callers
+from api.gauges import Queue, look
 from api.together import Together
 from api.waiting import Waiting, Watch, updated
 from shared.db import statement, transaction
 from shared.errors import DatabaseAway
 from shared.lookup import FINISHED, JobRow, Outlook, jobs_by_id, outlook
 from shared.queue import Hints
+
+UPLOADS_AT_ONCE = 2
+Found = TypeVar("Found")
 
 
 class State:
@@ -26,6 +32,13 @@ class State:
         self.callers = Callers()
         self.accept: Together[Asked, Accepted] = Together(lambda asked: accept(asked, self.hints))
         self.read: Together[UUID, JobRow | None] = Together(read)
+        # Two at a time: a file may take minutes, and the threads that all else needs are six on two cores.
+        self.uploads = ThreadPoolExecutor(UPLOADS_AT_ONCE, "uploads")
+        self.queue: Together[None, Queue] = Together(look)
+
+    async def upload(self, call: Callable[..., Found], *arguments: object) -> Found:
+        """What the call returns, which is made in a thread that is kept for uploads."""
+        return await asyncio.get_running_loop().run_in_executor(self.uploads, partial(call, *arguments))
 
     async def followed(self, job: UUID, seconds: float) -> JobRow | None:
         """The job when it is finished, or as it is after so many seconds; None if there is no such job."""
@@ -34,10 +47,10 @@ class State:
             return await self.finished(row, watch, seconds) if row else None
 
     async def finished(self, row: JobRow, watch: Watch, seconds: float) -> JobRow:
-        """The same for a job that was looked at after the watch began."""
+        """The same for a job that was looked at after the watch began; at once when the service stops."""
         try:
             async with asyncio.timeout(seconds):
-                while not row.finished:
+                while not row.finished and not self.waiting.is_over:
                     row = updated(row, await watch.next()) or await self.read(row.id) or row
         except (TimeoutError, DatabaseAway):
             pass  # what was accepted is told as it was last seen
@@ -58,6 +71,8 @@ class State:
         await self.waiting.stop()
         self.accept.close()
         self.read.close()
+        self.queue.close()
+        self.uploads.shutdown(wait=False, cancel_futures=True)
         self.hints.close()
 
 

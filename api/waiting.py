@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +26,7 @@ log = logging.getLogger(__name__)
 
 
 News = dict[str, Any]
+Loop = asyncio.AbstractEventLoop
 
 
 class Watch:
@@ -56,8 +60,10 @@ class Waiting:
     def __init__(self) -> None:
         self.wanted: dict[UUID, set[Watch]] = {}
         self.tasks: list[asyncio.Task[None]] = []
+        self.is_over = False
 
     def start(self) -> None:
+        when_stopped(self.end)
         self.tasks = [asyncio.create_task(self.listen()), asyncio.create_task(self.look())]
 
     async def stop(self) -> None:
@@ -76,6 +82,12 @@ class Waiting:
             self.wanted[job].discard(watch)
             if not self.wanted[job]:
                 del self.wanted[job]
+
+    def end(self) -> None:
+        """Lets everybody go with what is known: a server that stops refuses others until the last one has left."""
+        self.is_over = True
+        for job in list(self.wanted):
+            self.tell(job)
 
     def tell(self, job: UUID, news: News | None = None) -> None:
         for watch in self.wanted.get(job, ()):
@@ -105,6 +117,21 @@ class Waiting:
             if self.wanted:
                 for job in await asyncio.to_thread(finished_among, list(self.wanted)):
                     self.tell(job)
+
+
+def when_stopped(call: Callable[[], object]) -> None:
+    """Has `call` run in this loop when the process is asked to end, beside what the server does then."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # inside somebody else's program, whose signals are not ours
+    loop = asyncio.get_running_loop()
+    for number in signal.SIGINT, signal.SIGTERM:
+        if callable(before := signal.getsignal(number)):
+            signal.signal(number, partial(heed, loop, call, before))
+
+
+def heed(loop: Loop, call: Callable[[], object], before: Callable[..., object], number: int, frame: object) -> None:
+    loop.call_soon_threadsafe(call)
+    before(number, frame)
 
 
 def finished_among(wanted: list[UUID]) -> list[UUID]:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from struct import pack
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -26,7 +27,9 @@ Value = bytes | str | int | Int4 | UUID | datetime | None
 
 def copy(session: Session, table: str, rows: Iterable[Mapping[str, Value]], columns: Iterable[str]) -> None:
     """Stores the rows as they come. What making them raises is raised here, and nothing of them stays."""
-    stream = Stream(written(rows))
+    rows = iter(rows)
+    first = list(islice(rows, 1))  # most of what is wrong with a file shows before the database is asked
+    stream = Stream(written(chain(first, rows)))
     cursor = session.connection().connection.cursor()
     try:
         cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)", stream, PIECE_BYTES)
@@ -84,6 +87,7 @@ class Stream(io.RawIOBase):
             return b""
         except Exception as error:
             self.failure = error
-            raise
+            # PostgreSQL writes what it is told into its log, and what a file holds is nobody's to read there.
+            raise RuntimeError("the rows end here") from None
         piece, self.left = self.left[:size], self.left[size:]
         return bytes(piece)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from shared import metrics
 from shared.errors import DatabaseAway
 from shared.settings import settings
 
@@ -97,7 +98,8 @@ def check_idle(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
 
 @cache
 def engine() -> Engine:
-    return make_engine(settings().database_pool)
+    size = settings().database_pool
+    return metrics.watched(make_engine(size), "transaction", size)
 
 
 @cache
@@ -106,9 +108,9 @@ def autocommit() -> Engine:
 
     Their plans are kept, and one that was made while the tables were empty must not scan them when they are full.
     """
-    return make_engine(
-        settings().database_pool, session_settings={"enable_seqscan": "off"}, isolation_level="AUTOCOMMIT"
-    )
+    size = settings().database_pool
+    made = make_engine(size, session_settings={"enable_seqscan": "off"}, isolation_level="AUTOCOMMIT")
+    return metrics.watched(made, "statement", size)
 
 
 def is_away(error: DBAPIError) -> bool:
@@ -141,6 +143,7 @@ def database_errors() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
+        metrics.POOL_TIMEOUTS.inc()
         raise DatabaseAway("every database connection is busy; try again in a few seconds") from error
     except DBAPIError as error:
         if is_away(error):

@@ -14,11 +14,13 @@ LANES = text("""
 SELECT lane,
     count(*) FILTER (WHERE status = 'pending') AS waiting, count(*) FILTER (WHERE status = 'running') AS running,
     coalesce(sum(size) FILTER (WHERE status = 'pending'), 0) AS records_waiting,
-    extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE status = 'pending')) AS oldest_seconds
+    coalesce(sum(size) FILTER (WHERE status = 'running'), 0) AS records_running,
+    extract(epoch FROM clock_timestamp() - min(available_at) FILTER (
+        WHERE status = 'pending' AND available_at <= clock_timestamp())) AS oldest_seconds
 FROM (
-    SELECT lane, status, size, created_at FROM slices WHERE status = 'pending' AND lane = 'single'
-    UNION ALL SELECT lane, status, size, created_at FROM slices WHERE status = 'pending' AND lane = 'bulk'
-    UNION ALL SELECT lane, status, size, created_at FROM slices WHERE status = 'running'
+    SELECT lane, status, size, available_at FROM slices WHERE status = 'pending' AND lane = 'single'
+    UNION ALL SELECT lane, status, size, available_at FROM slices WHERE status = 'pending' AND lane = 'bulk'
+    UNION ALL SELECT lane, status, size, available_at FROM slices WHERE status = 'running'
 ) AS live GROUP BY lane
 """)
 WORKERS = text("""
@@ -34,12 +36,16 @@ FAILING = text("SELECT model || ':' || number AS ref, failure FROM versions WHER
 
 @dataclass(frozen=True, slots=True)
 class LaneState:
-    """What is in a lane: slices that wait and that run, and how long the oldest has waited."""
+    """What is in a lane: slices that wait and that run, and how long the oldest could have been claimed.
+
+    Since it came, that is, or since it came back: a job of last week that is tried again has not waited a week.
+    """
 
     lane: str
     waiting: int = 0
     running: int = 0
     records_waiting: int = 0
+    records_running: int = 0
     oldest_seconds: float | None = None
 
 

@@ -62,6 +62,12 @@ class Claimed:
     inputs: list[list[Any]]
     errors: list[dict[str, Any]] | None
     outputs: list[list[Any] | None] | None = None
+    waited: float = 0.0  # seconds from its creation to its first claim
+
+    @property
+    def refused(self) -> int:
+        """How many of its records were not valid when they came."""
+        return len({error["offset"] for error in self.errors}) if self.errors else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +251,7 @@ taken AS (
         started_at = coalesce(started_at, clock_timestamp())
     FROM mine WHERE slices.id = mine.id
     RETURNING slices.id, job_id, version_id, attempt, failures, crashes, size, inputs, errors,
-        outputs
+        outputs, extract(epoch FROM started_at - created_at)::float8 AS waited
 ), touched AS (
     UPDATE jobs SET status = 'running', started_at = coalesce(started_at, clock_timestamp()), revision = revision + 1
     FROM taken WHERE jobs.id = taken.job_id AND jobs.status = 'pending'
@@ -409,6 +415,13 @@ def rescue(session: Runs) -> int:
     return session.execute(RESCUE).rowcount  # type: ignore[attr-defined, no-any-return]
 
 
+# How many records of a slice have an output, also one that is tried again for the rest.
+KEPT = "(SELECT count(*) FROM json_array_elements(slices.outputs) AS output WHERE json_typeof(output) = 'array')"
+
+# How many were not valid when they came: those have failed, whatever becomes of the others.
+REFUSED = """(SELECT count(DISTINCT problem ->> 'offset') FROM json_array_elements(slices.errors) AS problem
+    WHERE problem ->> 'refused' IS NOT NULL)"""
+
 # Any singles and one bulk job at a time, so that two relays have at most one job in common.
 EXPIRE = text(f"""
 WITH late AS (
@@ -420,9 +433,10 @@ WITH late AS (
 ), settled AS (
     UPDATE slices SET status = 'expired', finished_at = clock_timestamp()
     FROM late WHERE slices.id = late.id AND slices.status = 'pending'
-    RETURNING slices.job_id, slices.size
+    RETURNING slices.job_id, slices.size, {REFUSED} AS refused
 ), counts AS (
-    SELECT job_id, 0 AS succeeded, 0 AS failed, sum(size) AS expired, 0 AS canceled, sum(size) AS records
+    SELECT job_id, 0 AS succeeded, sum(refused) AS failed, sum(size - refused) AS expired, 0 AS canceled,
+        sum(size) AS records
     FROM settled GROUP BY job_id
 )
 {COUNT}
@@ -434,9 +448,6 @@ def expire(session: Runs) -> list[Changed]:
     return [Changed(**row._mapping) for row in session.execute(EXPIRE)]
 
 
-# How many records of a slice have an output, also one that is tried again for the rest.
-KEPT = "(SELECT count(*) FROM json_array_elements(slices.outputs) AS output WHERE json_typeof(output) = 'array')"
-
 # What waits changes at once; what runs may finish. A job that nothing of is running is over.
 CANCEL = text(f"""
 WITH waiting AS (
@@ -444,10 +455,10 @@ WITH waiting AS (
 ), settled AS (
     UPDATE slices SET status = 'canceled', finished_at = clock_timestamp()
     FROM waiting WHERE slices.id = waiting.id AND slices.status = 'pending'
-    RETURNING slices.job_id, slices.size, {KEPT} AS kept
+    RETURNING slices.job_id, slices.size, {KEPT} AS kept, {REFUSED} AS refused
 ), counts AS (
-    SELECT job_id, sum(kept) AS succeeded, 0 AS failed, 0 AS expired, sum(size - kept) AS canceled,
-        sum(size) AS records
+    SELECT job_id, sum(kept) AS succeeded, sum(refused) AS failed, 0 AS expired,
+        sum(size - kept - refused) AS canceled, sum(size) AS records
     FROM settled GROUP BY job_id
 )
 {COUNT}
@@ -462,7 +473,7 @@ def cancel(session: Session, job: UUID) -> list[Changed]:
 # Back to pending with what was scored, and with the errors of records that were refused and never can be.
 RETRY = text(f"""
 WITH again AS (
-    SELECT id, size, status, {KEPT} AS kept FROM slices
+    SELECT id, size, status, {KEPT} AS kept, {REFUSED} AS refused FROM slices
     WHERE job_id = :job AND EXISTS (SELECT FROM jobs WHERE jobs.id = :job AND jobs.finished_at IS NOT NULL)
       AND (status IN ('canceled', 'expired') OR EXISTS (
         SELECT FROM json_array_elements(errors) AS problem WHERE problem ->> 'refused' IS NULL))
@@ -475,9 +486,9 @@ WITH again AS (
     FROM again WHERE slices.id = again.id
 ), counts AS (
     SELECT sum(kept) AS succeeded, count(*) AS slices,
-        coalesce(sum(size - kept) FILTER (WHERE status IN ('succeeded', 'failed')), 0) AS failed,
-        coalesce(sum(size - kept) FILTER (WHERE status = 'canceled'), 0) AS canceled,
-        coalesce(sum(size - kept) FILTER (WHERE status = 'expired'), 0) AS expired
+        sum(CASE WHEN status IN ('succeeded', 'failed') THEN size - kept ELSE refused END) AS failed,
+        coalesce(sum(size - kept - refused) FILTER (WHERE status = 'canceled'), 0) AS canceled,
+        coalesce(sum(size - kept - refused) FILTER (WHERE status = 'expired'), 0) AS expired
     FROM again
 )
 UPDATE jobs SET status = 'pending', finished_at = NULL, expires_at = NULL, error = NULL, revision = revision + 1,

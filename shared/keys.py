@@ -7,12 +7,15 @@ from hashlib import sha256
 from hmac import compare_digest
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.db import Runs
+from shared.errors import Invalid
 from shared.tables import Key, User
 
 WRITTEN = re.compile(r"sk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
+HASHED = re.compile(r"sk_[0-9a-f]{8}:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,15 @@ def issue(session: Session, user_id: int, name: str) -> str:
     session.add(Key(user_id=user_id, name=name, prefix=prefix, secret_sha256=digest(secret)))
     session.flush()
     return secret
+
+
+def adopt(session: Session, user_id: int, name: str, hashed: str) -> None:
+    """Lets a key that was made elsewhere open the door, by its `prefix:sha256`; one that is known is left as it is."""
+    if not HASHED.fullmatch(hashed):
+        raise Invalid("a key's hash is its prefix, a colon and the sha256 of the whole key in hexadecimal")
+    prefix, _, digest = hashed.partition(":")
+    key = insert(Key).values(user_id=user_id, name=name, prefix=prefix, secret_sha256=digest)
+    session.execute(key.on_conflict_do_nothing(index_elements=[Key.prefix]))
 
 
 def whose(session: Runs, secret: str) -> Caller | None:

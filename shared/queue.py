@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -69,11 +70,15 @@ def after_fork() -> None:
     redis.cache_clear()
 
 
-def top_up(lane: Lane, wanted: int = 1) -> int:
-    """Sees to it that so many hints wait in the lane, and tells how many it sent; each finds all that was committed."""
+def top_up(lane: Lane, cause: str, wanted: int = 1) -> int:
+    """Sees to it that so many hints wait in the lane, and tells how many it sent; each finds all that was committed.
+
+    The cause is for Flower alone, which shows it among the arguments: the task is given the lane and nothing else, so
+    that workers of any release take it.
+    """
     missing = min(wanted, MOST_HINTS) - int(redis().llen(lane))
     for _ in range(missing):
-        producer().send_task(TASK, args=[lane], queue=lane)
+        producer().send_task(TASK, args=[lane], queue=lane, argsrepr=f"('{lane}', '{cause}')")
     return max(0, missing)
 
 
@@ -86,43 +91,56 @@ def announce(news: Iterable[Mapping[str, Any]]) -> None:
         log.warning("wake-up not sent, waiting clients look once a second: %s", error)
 
 
+@dataclass
+class Wanted:
+    """How many hints a lane is to have, on behalf of how many requests, and of whom the last of them was."""
+
+    count: int = 0
+    requests: int = 0
+    last: str = ""
+
+    @property
+    def cause(self) -> str:
+        others = self.requests - 1
+        return f"{self.last} and {others} more" if others else self.last
+
+
 class Hints:
     """Sends hints from a thread beside the requests, so that nobody waits for Redis."""
 
     def __init__(self) -> None:
-        self.wanted: dict[Lane, int] = {}
-        self.asked = 0
+        self.wanted: dict[Lane, Wanted] = {}
         self.changed = threading.Condition()
         self.open = True
         self.thread = threading.Thread(target=self.run, name="hints", daemon=True)
         self.thread.start()
 
-    def send(self, lane: Lane, count: int = 1, requests: int = 1) -> None:
-        """Wants so many hints to wait in the lane, on behalf of so many requests."""
+    def send(self, lane: Lane, cause: str, count: int = 1, requests: int = 1) -> None:
+        """Wants so many hints to wait in the lane, on behalf of so many requests, the last of which is the cause."""
         with self.changed:
-            self.wanted[lane] = max(count, self.wanted.get(lane, 0))
-            self.asked += requests
+            before = self.wanted.get(lane, Wanted())
+            self.wanted[lane] = Wanted(max(count, before.count), before.requests + requests, cause)
             self.changed.notify()
 
     def run(self) -> None:
         pause = threading.Event()
         while True:
-            wanted, asked = self.next()
+            wanted = self.next()
             if not wanted:
                 return
             try:
-                for lane, count in wanted.items():
-                    top_up(lane, count)
+                for lane, hints in wanted.items():
+                    top_up(lane, hints.cause, hints.count)
             except Exception as error:  # this thread goes on, whatever happens
                 log.warning("hint not sent, a relay will send it: %s", error)
+            asked = sum(hints.requests for hints in wanted.values())
             pause.wait(min(asked * PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
 
-    def next(self) -> tuple[dict[Lane, int], int]:
+    def next(self) -> dict[Lane, Wanted]:
         with self.changed:
             self.changed.wait_for(lambda: self.wanted or not self.open)
-            wanted, asked = self.wanted, self.asked
-            self.wanted, self.asked = {}, 0
-            return wanted, asked
+            wanted, self.wanted = self.wanted, {}
+            return wanted
 
     def close(self) -> None:
         with self.changed:

@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     wait_seconds: float = Field(60, gt=0, description="the longest that a request may wait for its job")
     database_pool: int = Field(8, ge=1, description="database connections of one process at the most")
     statement_seconds: float = Field(15, gt=0, description="when the database gives up on a statement")
+    metrics_port: int = Field(
+        0, ge=0, le=65_535, description="where a worker answers /metrics for Prometheus; with 0, nowhere"
+    )
+    metrics_host: str = Field("127.0.0.1", description="the address it does that on; 0.0.0.0 for all that it has")
     cors_origins: Annotated[tuple[str, ...], NoDecode, AfterValidator(words)] = Field(
         (), description="origins whose pages may call the API, separated by commas; none by default"
     )

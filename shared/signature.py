@@ -4,7 +4,7 @@
 for rows that could break a rule, and only those come back to `check_value`, so both ways say the same.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from math import inf, isfinite
@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # 50 MB of memory that a process without tables can do withou
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 Problem = dict[str, Any]
 MOST_PROBLEMS = 100
+RAW_CHARACTERS = 200
 TYPE_NAMES = {str: "text", bool: "a boolean", list: "a list", dict: "an object", type(None): "null"}
 
 
@@ -40,7 +41,7 @@ class Feature(BaseModel):
     def check_value(self, value: object) -> Problem | None:
         """What is wrong with this value; None if nothing is."""
         if value is None:
-            return None if self.nullable else self.problem("missing", "must not be null")
+            return None if self.nullable else self.absent
         if isinstance(value, bool) or not isinstance(value, int | float):
             return self.problem("type", f"must be a number, not {TYPE_NAMES.get(type(value), type(value).__name__)}")
         if not isfinite(as_float(value)):
@@ -50,6 +51,11 @@ class Feature(BaseModel):
         if self.maximum is not None and value > self.maximum:
             return self.problem("above_maximum", f"must be at most {self.maximum:g}")
         return None
+
+    @property
+    def absent(self) -> Problem:
+        """What is wrong where there must be a value and is none."""
+        return self.problem("missing", "must not be null")
 
     def problem(self, code: str, rule: str) -> Problem:
         return {"code": code, "column": self.name, "detail": f'"{self.name}" {rule}'}
@@ -115,8 +121,13 @@ class Signature(BaseModel):
         """The feature that is written almost like this."""
         return next(iter(get_close_matches(name[:100], self.names, n=1)), None)
 
-    def check_table(self, columns: "Mapping[str, pyarrow.Array[Any]]") -> tuple[Matrix, dict[int, list[Problem]]]:
-        """The values in the signature's order, NaN where missing, and the problems of each row that has any."""
+    def check_table(
+        self, columns: "Mapping[str, pyarrow.Array[Any]]", without: Sequence[int] = ()
+    ) -> tuple[Matrix, dict[int, list[Problem]]]:
+        """The values in the signature's order, NaN where missing, and the problems of each row that has any.
+
+        Rows in `without` are not looked at: it is known what is wrong with them.
+        """
         rows = len(next(iter(columns.values())))
         matrix: Matrix = np.full((rows, len(self.inputs)), np.nan)
         problems: dict[int, list[Problem]] = {}
@@ -124,9 +135,14 @@ class Signature(BaseModel):
             column = columns[feature.name]
             values, missing = as_numbers(column)
             matrix[:, position] = values
-            for row in np.flatnonzero(feature.suspects(values, missing)).tolist():
-                if problem := feature.check_value(column[row].as_py()):
-                    problems.setdefault(row, []).append(problem)
+            suspects = feature.suspects(values, missing)
+            suspects[list(without)] = False
+            for row in np.flatnonzero(suspects & missing).tolist():
+                problems.setdefault(row, []).append(feature.absent)
+            for row in np.flatnonzero(suspects & ~missing).tolist():
+                value = column[row].as_py()
+                if problem := feature.check_value(value if np.isnan(values[row]) else float(values[row])):
+                    problems.setdefault(row, []).append({**problem, "raw": str(value)[:RAW_CHARACTERS]})
         return matrix, problems
 
     def json_schema(self, title: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from cli.servers import Postgres, Valkey, free_port, servers
-from shared import db, queue
+from shared import db, queue, registry
 from shared.settings import settings
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +76,7 @@ def forget() -> None:
         db.engine().dispose()
     for cached in (settings, db.engine, db.autocommit, queue.producer, queue.redis):
         cached.cache_clear()
+    registry._signatures.clear()  # by the ids of another database
 
 
 @pytest.fixture(scope="session")

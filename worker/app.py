@@ -3,6 +3,9 @@
 import signal
 from typing import Any
 
+from worker import metrics  # before all that counts
+
+# isort: split
 import sklearn.ensemble  # noqa: F401  imported before the fork, so that 187 MB are shared by all processes
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
@@ -32,7 +35,7 @@ app.conf.update(
     worker_soft_shutdown_timeout=30,
     worker_send_task_events=True,
 )
-app.steps["worker"].add(Relay)
+app.steps["worker"].update((Relay, metrics.Exporter))
 
 
 @setup_logging.connect
@@ -45,4 +48,5 @@ def prepare_process(**_: Any) -> None:
     """Nothing of the parent's connections is used here, and scikit-learn keeps to the one core of this process."""
     die_with_parent(signal.SIGKILL)
     queue.after_fork()
+    metrics.take_place()
     threadpool_limits(limits=1)

@@ -1,5 +1,6 @@
 """The fitted models, each loaded once a process, after its artefact was found to be the registered one."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +16,7 @@ from shared.errors import ScorelineError
 from shared.settings import settings
 from shared.signature import Matrix
 from shared.tables import Version
+from worker import counts
 
 
 class CannotLoad(ScorelineError):
@@ -39,15 +41,29 @@ class Model:
 
 
 _loaded: dict[int, Model] = {}
+_names: dict[int, str] = {}
 
 
 def load(version_id: int) -> Model:
     """The model of a version, from memory if this process has it."""
-    if version_id not in _loaded:
-        with transaction() as session:
-            version = session.get_one(Version, version_id)
-        _loaded[version_id] = unpacked(version)
+    if version_id in _loaded:
+        counts.HITS.labels(_names[version_id]).inc()
+        return _loaded[version_id]
+    began = time.perf_counter()
+    with transaction() as session:
+        version = session.get_one(Version, version_id)
+    _names[version_id] = version.model
+    _loaded[version_id] = unpacked(version)
+    counts.LOADING.labels(version.model).observe(time.perf_counter() - began)
     return _loaded[version_id]
+
+
+def model_of(version_id: int) -> str:
+    """The name of the version's model, also where it cannot be loaded."""
+    if version_id not in _names:
+        with transaction() as session:
+            _names[version_id] = session.get_one(Version, version_id).model
+    return _names[version_id]
 
 
 def unpacked(version: Version) -> Model:

@@ -16,11 +16,12 @@ from billiard.process import current_process
 from celery import bootsteps
 from sqlalchemy.orm import Session
 
-from shared import idempotency, jobs, queue
+from shared import idempotency, jobs, metrics, queue
 from shared.db import after_commit, make_engine, transaction
 from shared.errors import DatabaseAway
 from shared.settings import settings
 from shared.tables import Lane
+from worker import counts
 
 PATIENCE_SECONDS = 2.0
 MOST_EXPIRED = 5  # statements a round, of up to 1,000 slices each: this loop also carries the hints
@@ -53,7 +54,8 @@ class Pace:
 
 
 def send_again(lane: Lane, wanted: int) -> None:
-    if sent := queue.top_up(lane, wanted):
+    if sent := queue.top_up(lane, "relay", wanted):
+        counts.RESENT[lane].inc(sent)
         log.info("sent %d lost hints again, %s lane", sent, lane)
 
 
@@ -94,8 +96,10 @@ class Relay(bootsteps.StartStopStep):  # type: ignore[misc]
         jobs.see_worker(session, self.name, self.lanes, self.slots, self.pace.measure())
         if self.may_rescue() and (rescued := jobs.rescue(session)):
             log.warning("took back %d slices of workers that died", rescued)
+            after_commit(session, partial(counts.RESCUED.inc, rescued))
         for expired in islice(iter(partial(jobs.expire, session), []), MOST_EXPIRED):
             after_commit(session, partial(queue.announce, [asdict(job) for job in expired]))
+            after_commit(session, partial(metrics.finished, [job.status for job in expired]))
         for lane in Lane:
             if waiting := jobs.overdue(session, lane):
                 after_commit(session, partial(send_again, lane, waiting))

@@ -28,6 +28,11 @@ def score(model: Model, held: Sequence[Claimed]) -> list[Result]:
     return [result(claimed, scored) for claimed in held]
 
 
+def unsettled(claimed: Claimed) -> int:
+    """How many records have neither an output nor an error yet."""
+    return len(to_score(claimed)) if claimed.errors or claimed.outputs else claimed.size
+
+
 def to_score(claimed: Claimed) -> list[list[Any]]:
     """The inputs that have no output yet: a slice that is tried again keeps what was scored before."""
     if claimed.outputs is None:

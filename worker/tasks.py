@@ -2,22 +2,24 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from celery import Task, shared_task
 
-from shared import jobs, queue
+from shared import jobs, metrics, queue
 from shared.db import statement, transaction
 from shared.errors import DatabaseAway
 from shared.jobs import Changed, Claimed, Result
 from shared.settings import settings
 from shared.tables import Lane
-from worker import models, relay, scoring
+from worker import counts, models, relay, scoring
 from worker.lease import kept
 
 FINISH_TRIES, FINISH_PAUSE_SECONDS = 120, 0.5
+MOST_NAMED = 10
 KILLS_WORKERS = {
     "code": "worker_died",
     "detail": "workers died while they scored this record; see the worker's log, then retry the job",
@@ -27,27 +29,37 @@ log = logging.getLogger(__name__)
 
 
 @shared_task(name=queue.TASK, bind=True)
-def score(self: Task, lane: str) -> dict[str, Any]:
-    """One claim. Run twice, or for nothing, it harms nothing."""
+def score(self: Task, lane: str) -> str:
+    """One claim. Run twice, or for nothing, it harms nothing. What it returns is for people, in Flower."""
+    began, where = time.perf_counter(), Lane(lane)
     with statement() as session:
-        held = jobs.claim(session, Lane(lane), self.request.hostname, settings().lease_seconds)
+        held = jobs.claim(session, where, self.request.hostname, settings().lease_seconds)
     if not held:
-        return {"records": 0}
+        return "nothing waited"
     with kept(held):
-        settle(held, results_of(held))
-    hand_on(Lane(lane), held)
-    records = sum(claimed.size for claimed in held)
-    relay.scored(records)
-    return {"records": records}
+        records = settle(where, held, results_of(where, held))
+    hand_on(where, held)
+    relay.scored(sum(claimed.size for claimed in held))
+    counts.claimed(where, held)
+    return summary(held, records, time.perf_counter() - began)
 
 
-def results_of(held: list[Claimed]) -> list[Result]:
+def summary(held: list[Claimed], records: int, seconds: float) -> str:
+    """In a line: as a dict, which Celery writes out for its events, it took 50 us instead of 3."""
+    ids = list(dict.fromkeys(claimed.job_id for claimed in held))
+    named = [str(job) for job in ids[:MOST_NAMED]] + ["..."] * (len(ids) > MOST_NAMED)
+    return f"records: {records}, jobs: {len(ids)}, seconds: {seconds:.3f}; {', '.join(named)}"
+
+
+def results_of(lane: Lane, held: list[Claimed]) -> list[Result]:
     """The results of what can be settled; slices that are to be tried again are let go of."""
     deadly = [claimed for claimed in held if claimed.crashes >= settings().max_attempts]
     if deadly:
         return [scoring.failed(claimed, KILLS_WORKERS) for claimed in held]
     try:
-        return scoring.score(models.load(held[0].version_id), held)
+        model = models.load(held[0].version_id)
+        with counts.SCORING[lane].time():
+            return scoring.score(model, held)
     except models.CannotLoad as error:
         log.warning("%s", error)
         return failures(held, {"code": error.code, "detail": error.detail})
@@ -61,11 +73,27 @@ def failures(held: list[Claimed], problem: dict[str, Any]) -> list[Result]:
     return [scoring.failed(claimed, problem) for claimed in spent]
 
 
-def settle(held: list[Claimed], results: list[Result]) -> None:
-    """Writes the results, then tells who waits for them."""
+def settle(lane: Lane, held: list[Claimed], results: list[Result]) -> int:
+    """Writes the results, then tells who waits for them. How many records were settled here."""
     changed = written(results)
+    records = count(lane, held, results, changed)  # at once: who is killed in between never does
     if changed:
         queue.announce(news(held, results, changed))
+    return records
+
+
+def count(lane: Lane, held: list[Claimed], results: list[Result], changed: list[Changed]) -> int:
+    """How many records were settled here, which those that are no longer held here were not."""
+    jobs_here, by_slice = {job.id for job in changed}, {claimed.id: claimed for claimed in held}
+    here = [(by_slice[result.id], result) for result in results if by_slice[result.id].job_id in jobs_here]
+    records = sum(scoring.unsettled(claimed) for claimed, _ in here)
+    failed = sum(result.failed - claimed.refused for claimed, result in here)
+    metrics.finished(job.status for job in changed)
+    try:
+        counts.settled(lane, models.model_of(held[0].version_id), records - failed, failed)
+    except Exception as error:  # they are stored, and who waits for them is to be told
+        log.warning("%d records not counted: %s", records, error)
+    return records
 
 
 def written(results: list[Result]) -> list[Changed]:
@@ -97,6 +125,6 @@ def hand_on(lane: Lane, held: list[Claimed]) -> None:
         with statement() as session:
             leaves_work = jobs.leaves_work(session, lane, held)
         if leaves_work:
-            queue.top_up(lane)
+            queue.top_up(lane, "next")
     except queue.AWAY as error:
         log.warning("hint not sent, a relay will send it: %s", error)

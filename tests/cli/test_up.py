@@ -161,6 +161,26 @@ def test_flower_wants_its_password_and_knows_the_worker(launched: Launched) -> N
     assert len(orjson.loads(known.stdout)) == 1
 
 
+def test_flower_only_shows(launched: Launched) -> None:
+    url, login = launched.env["FLOWER_URL"] + "/api/worker/shutdown/any", launched.env["FLOWER_BASIC_AUTH"]
+    refused = subprocess.run(["curl", "-s", "-X", "POST", "-u", login, url], capture_output=True, text=True)
+    assert "Read only mode is enabled" in refused.stdout
+
+
+def test_flower_says_for_whom_a_task_came_and_what_it_scored(launched: Launched) -> None:
+    job = paste(launched)
+    url, login = launched.env["FLOWER_URL"] + "/api/tasks?limit=20", launched.env["FLOWER_BASIC_AUTH"]
+
+    def about_it() -> list[Any]:
+        shown = subprocess.run(["curl", "-s", "-u", login, url], capture_output=True)
+        return [task for task in orjson.loads(shown.stdout).values() if job["id"] in str(task["result"])]
+
+    assert wait_until(lambda: bool(about_it()), seconds=10)
+    [task] = about_it()
+    assert re.fullmatch(r"\('single', '(user \d+|next|relay)'\)", task["args"])
+    assert re.fullmatch(rf"'records: 1, jobs: 1, seconds: \d+\.\d{{3}}; {job['id']}'", task["result"])
+
+
 def test_each_line_names_its_part(launched: Launched) -> None:
     names = {line.partition("|")[0] for line in launched.said.splitlines() if not line.startswith("curl")}
     assert {"postgres", "worker  ", "api     ", "train   ", "up      "} <= names

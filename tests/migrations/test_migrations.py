@@ -1,8 +1,10 @@
 """Up, down and up again, also with rows in the tables."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
@@ -59,4 +61,37 @@ def test_a_column_joins_a_table_full_of_rows(template: str) -> None:
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM jobs WHERE warnings = '{}'")) == 50_000
         assert connection.scalar(text("SELECT pg_relation_filenode('jobs')")) == before, "the table was rewritten"
+    engine.dispose()
+
+
+INDEX = """
+from alembic import op
+revision, down_revision, branch_labels, depends_on = "9999", "{head}", None, None
+def upgrade():
+    with op.get_context().autocommit_block():
+        op.execute("SELECT pg_sleep(2)")
+        op.create_index("jobs_name_idx", "jobs", ["name"], postgresql_concurrently=True)
+"""
+
+
+def test_an_index_is_built_concurrently_while_others_wait_to_migrate(template: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
+    shutil.copy(ROOT / "alembic.ini", tmp_path)
+    (tmp_path / "migrations" / "versions" / "9999_index.py").write_text(INDEX.format(head=REVISION))
+    env = os.environ | {"DATABASE_URL": copy_database(template)}
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    runners = [subprocess.Popen(command, cwd=tmp_path, env=env) for _ in range(2)]
+    assert [runner.wait(60) for runner in runners] == [0, 0]
+
+
+def test_the_release_before_takes_the_tables_as_they_are(template: str) -> None:
+    """Else nobody could go back to its images, whose first act is to migrate."""
+    url = copy_database(template)
+    engine = create_engine(with_driver(url))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    done = alembic(url, "upgrade", "head")
+    assert (done.returncode, "a later release has migrated" in done.stderr) == (0, True)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
     engine.dispose()

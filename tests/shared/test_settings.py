@@ -21,9 +21,3 @@ def test_the_page_explains_every_setting() -> None:
     for name, field in Settings.model_fields.items():
         assert f"| `{name.upper()}` |" in page
         assert str(field.description) in page
-
-
-def test_compose_passes_every_setting_on() -> None:
-    block = (ROOT / "docker-compose.yml").read_text().split("x-settings: &settings\n")[1].split("\n\n")[0]
-    named = set(re.findall(r"^  ([A-Z_]+):", block, re.MULTILINE))
-    assert named == {name.upper() for name in Settings.model_fields} - {"MODELS_URL"}

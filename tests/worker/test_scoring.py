@@ -121,7 +121,7 @@ def test_a_version_that_cannot_be_loaded_fails_its_jobs_after_the_attempts(train
             session.execute(text("UPDATE slices SET available_at = clock_timestamp()"))
             held = jobs.claim(session, Lane.SINGLE, "w", 10)
         assert held[0].attempt == attempt
-        tasks.settle(held, tasks.results_of(held))
+        tasks.settle(Lane.SINGLE, held, tasks.results_of(Lane.SINGLE, held))
     with db.transaction() as session:
         row = session.execute(text("SELECT status, errors FROM slices")).one()
     assert row.status == "failed"
@@ -135,5 +135,5 @@ def test_a_record_that_keeps_killing_workers_fails(trained_database: str) -> Non
         jobs.accept(session, [NewJob(jobs.new_id(), owner, version, [[1.0] * 8], {})])
         session.execute(text("UPDATE slices SET crashes = 3"))
         held = jobs.claim(session, Lane.SINGLE, "w", 10)
-    [result] = tasks.results_of(held)
+    [result] = tasks.results_of(Lane.SINGLE, held)
     assert result.errors[0]["code"] == "worker_died"
