@@ -157,7 +157,7 @@ def test_a_restored_service_has_everything_and_goes_on(
         path.name: path.read_bytes() for path in backed.models.iterdir()
     }
     with (
-        serving(url, redis_url(running[1], 4), models, tmp_path, LEASE_SECONDS="1") as service,
+        serving(url, redis_url(running[1], 4), models, tmp_path, LEASE_SECONDS="0.5", RELAY_SECONDS="0.2") as service,
         httpx.Client(base_url=service.url, headers={"X-API-Key": backed.key}, timeout=30) as http,
     ):
         assert files_of(http, backed.finished) == backed.files
