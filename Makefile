@@ -6,10 +6,10 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command 'make lock'
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install up test check format bench lock sample clean
+.PHONY: help install up test check format bench env compose-test lock sample clean
 
 help:            ## this list
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 install: $(INSTALLED)  ## the virtual environment .venv with everything, from the lock
 
@@ -43,6 +43,12 @@ bench: install   ## speed beside a textbook pipeline, written to benchmarks/RESU
 
 sample: install  ## data/housing_sample.csv anew; the bytes are always the same
 	$(BIN)/python -m data.housing_sample
+
+env:             ## .env with random secrets for docker compose; one that is there stays as it is
+	@$(PYTHON) -m cli.env .env
+
+compose-test:    ## the whole service in containers of its own: three workers, one of them killed, nothing lost
+	@$(PYTHON) -m tests.compose.run
 
 lock: install    ## requirements.lock anew from the two pyproject.toml, and of each image its part, in the same versions
 	$(LOCK) --all-extras -o requirements.lock pyproject.toml client/pyproject.toml

@@ -184,11 +184,12 @@ class Service:
         write_secret(self.env_file, "".join(f"{name}={value}\n" for name, value in self.addresses.items()))
 
     def start_flower(self, environment: dict[str, str]) -> None:
-        """Without our application, which would cost it 100 MB; and no secret among its arguments."""
+        """Without our application, which would cost it 100 MB; no secret among its arguments; only to look at."""
+        shows = {"FLOWER_READ_ONLY": "true", "FLOWER_TASKS_COLUMNS": "name,state,args,result,received,runtime,worker"}
         secret = {"CELERY_BROKER_URL": environment["REDIS_URL"], "FLOWER_BASIC_AUTH": self.flower_login}
         command = ["celery", "flower", f"--address={HOST}", f"--port={self.flower_port}"]
         quickly = ["--inspect_timeout=300", "--logging=error", "--max_tasks=2000"]  # of 7 kB each
-        self.add("flower", [*command, *quickly], {**environment, **secret}, patience=5)
+        self.add("flower", [*command, *quickly], {**shows, **environment, **secret}, patience=5)
 
     def start_worker(self, environment: dict[str, str]) -> None:
         """Without its page of warnings that a worker should not run as root."""
