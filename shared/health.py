@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared import queue
+from shared.db import Runs
 from shared.tables import REVISION, Lane
 
 LANES = text("""
@@ -92,3 +93,18 @@ def redis_answers() -> bool:
         return bool(queue.redis().ping())
     except queue.AWAY:
         return False
+
+
+SEE_WORKER = text("""
+INSERT INTO workers (name, lanes, slots, records_per_second) VALUES (:name, :lanes, :slots, :pace)
+ON CONFLICT (name) DO UPDATE SET lanes = :lanes, slots = :slots, records_per_second = :pace, seen_at = clock_timestamp()
+""")
+
+
+def see_worker(session: Runs, name: str, lanes: list[str], slots: int, records_per_second: float) -> None:
+    """A worker's sign of life."""
+    session.execute(SEE_WORKER, {"name": name, "lanes": lanes, "slots": slots, "pace": records_per_second})
+
+
+def forget_worker(session: Runs, name: str) -> None:
+    session.execute(text("DELETE FROM workers WHERE name = :name"), {"name": name})

@@ -560,18 +560,3 @@ SELECT count(*) FROM late
 def overdue(session: Runs, lane: Lane) -> int:
     """How many hints the lane can use: one for each slice that waits too long, up to one for each process there is."""
     return session.scalar(OVERDUE, {"lane": lane}) or 0
-
-
-SEE_WORKER = text("""
-INSERT INTO workers (name, lanes, slots, records_per_second) VALUES (:name, :lanes, :slots, :pace)
-ON CONFLICT (name) DO UPDATE SET lanes = :lanes, slots = :slots, records_per_second = :pace, seen_at = clock_timestamp()
-""")
-
-
-def see_worker(session: Runs, name: str, lanes: list[str], slots: int, records_per_second: float) -> None:
-    """A worker's sign of life."""
-    session.execute(SEE_WORKER, {"name": name, "lanes": lanes, "slots": slots, "pace": records_per_second})
-
-
-def forget_worker(session: Runs, name: str) -> None:
-    session.execute(text("DELETE FROM workers WHERE name = :name"), {"name": name})

@@ -16,7 +16,7 @@ from billiard.process import current_process
 from celery import bootsteps
 from sqlalchemy.orm import Session
 
-from shared import idempotency, jobs, metrics, queue
+from shared import health, idempotency, jobs, metrics, queue
 from shared.db import after_commit, make_engine, transaction
 from shared.errors import DatabaseAway
 from shared.settings import settings
@@ -75,7 +75,7 @@ class Relay(bootsteps.StartStopStep):  # type: ignore[misc]
         self.timer.cancel()
         try:
             with transaction(self.engine) as session:
-                jobs.forget_worker(session, self.name)
+                health.forget_worker(session, self.name)
         except DatabaseAway as error:
             log.warning("%s", error)
 
@@ -93,7 +93,7 @@ class Relay(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def look_after(self, session: Session) -> None:
         idempotency.forget(session)
-        jobs.see_worker(session, self.name, self.lanes, self.slots, self.pace.measure())
+        health.see_worker(session, self.name, self.lanes, self.slots, self.pace.measure())
         if self.may_rescue() and (rescued := jobs.rescue(session)):
             log.warning("took back %d slices of workers that died", rescued)
             after_commit(session, partial(counts.RESCUED.inc, rescued))

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared import db, jobs, keys, registry
+from shared import db, health, jobs, keys, registry
 from shared.jobs import Claimed, NewJob, Result
 from shared.tables import Lane, Slice
 
@@ -288,9 +288,9 @@ def test_overdue_counts_what_lost_its_hint(session: Session, owner: int) -> None
         text("UPDATE slices SET available_at = available_at - interval '5 s' WHERE job_id = :job"), {"job": job}
     )
     assert jobs.overdue(session, Lane.BULK) == 1
-    jobs.see_worker(session, "w1", ["bulk"], 2, 0.0)
+    health.see_worker(session, "w1", ["bulk"], 2, 0.0)
     assert jobs.overdue(session, Lane.BULK) == 2
-    jobs.forget_worker(session, "w1")
+    health.forget_worker(session, "w1")
     assert jobs.overdue(session, Lane.BULK) == 1
     assert jobs.overdue(session, Lane.SINGLE) == 0
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from benchmarks import steps
-from shared import db, jobs, keys, lookup
+from shared import db, health, jobs, keys, lookup
 from shared.lookup import Outlook
 from shared.tables import Lane
 from tests.shared.test_jobs import claim, good, make_version, owner, store_bulk
@@ -44,16 +44,16 @@ def test_nobody_knows_when_a_job_ends_while_no_worker_is_there(session: Session,
 def test_before_anything_was_scored_the_measured_slice_tells(session: Session, owner: int) -> None:
     """A slice of 10 records takes 0.1 s, and two processes score at a time."""
     job = store_bulk(session, owner, make_version(session), 50)
-    jobs.see_worker(session, "w1", ["single", "bulk"], 2, 0)
+    health.see_worker(session, "w1", ["single", "bulk"], 2, 0)
     assert outlook(session, job) == Outlook(0, 0.5)
     assert lookup.estimate(session, Lane.BULK, 100, 10) == 1.0
-    jobs.see_worker(session, "w1", ["single"], 2, 0)
+    health.see_worker(session, "w1", ["single"], 2, 0)
     assert outlook(session, job).eta_seconds is None, "nobody works in that lane"
 
 
 def test_a_job_that_runs_tells_by_its_own_pace(session: Session, owner: int) -> None:
     job = store_bulk(session, owner, make_version(session), 4)
-    jobs.see_worker(session, "w1", ["bulk"], 2, 1_000_000)
+    health.see_worker(session, "w1", ["bulk"], 2, 1_000_000)
     jobs.finish(session, [good(claim(session, Lane.BULK)[0])])
     began = datetime.now(UTC) - timedelta(seconds=20)
     session.execute(text("UPDATE jobs SET started_at = :began"), {"began": began})
