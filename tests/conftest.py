@@ -23,6 +23,9 @@ from shared import db, queue, registry
 from shared.settings import settings
 
 ROOT = Path(__file__).parents[1]
+
+# A shell that starts the run in the background has it ignore Ctrl-C, and so would every program that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 numbers = count(1)
 
 
