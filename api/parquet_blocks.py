@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from api.blocks import Block, records_of, require
-from api.cells import refuse_unwritable
+from api.cells import refuse_unwritable, whole
 from api.parquet_pages import unpacked_sizes
 from shared.errors import Malformed, TooLarge
 from shared.registry import Served
@@ -102,7 +102,3 @@ def table_block(table: Any, version: Served) -> Block:
     matrix, problems = version.signature.check_table(columns)
     others = [name for name in table.column_names if name not in names]
     return Block(matrix, problems, table.select(others) if others else None)
-
-
-def whole(column: Any) -> Any:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
