@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from shared.errors import Invalid, Malformed
+from shared.features import Problem
 from shared.registry import Served
-from shared.signature import RAW_CHARACTERS, Matrix, Problem
+from shared.signature import RAW_CHARACTERS, Matrix
 
 # Two blocks are held at a time, and each record of one may be bad, which takes 1.5 KB to tell.
 RECORDS = 25_000

@@ -14,8 +14,9 @@ import pyarrow.csv
 
 from api.blocks import LONGEST_RECORD_BYTES, RAW_CHARACTERS, Block, halved, pieces, records_of, require
 from shared.errors import Invalid, Malformed
+from shared.features import Problem
 from shared.registry import Served
-from shared.signature import Matrix, Problem
+from shared.signature import Matrix
 
 DELIMITERS = ",;\t|"
 UTF_8 = ("utf-8", "ascii", "utf-8-sig")

@@ -11,8 +11,9 @@ import pyarrow as pa
 from api.blocks import MIXED, MOST_COLUMNS, RAW_CHARACTERS, Block, pieces, records_of, require
 from api.bodies import parsed, refuse_twins
 from shared.errors import Invalid, Malformed
+from shared.features import Feature, Number, Problem
 from shared.registry import Served
-from shared.signature import Feature, Matrix, Problem, Signature
+from shared.signature import Matrix, Signature
 
 KINDS = {int: "int64", float: "double", str: "string", bool: "bool", type(None): "null"}
 NO_OBJECT = "this line is not a JSON object with each key once"
@@ -133,7 +134,7 @@ def row_block(rows: Rows, version: Served, broken: Mapping[int, Problem], lines:
 def fill(column: Any, feature: Feature, values: list[Any], problems: dict[int, list[Problem]]) -> None:
     """A column of numbers at once if it is one; else value by value."""
     kinds = set(map(type, values))
-    if kinds <= {float, int, type(None)}:
+    if isinstance(feature, Number) and kinds <= {float, int, type(None)}:
         column[:] = np.array(values, dtype=float)
         missing = np.array([value is None for value in values]) if type(None) in kinds else np.zeros(len(values), bool)
         suspects = feature.suspects(column, missing)
@@ -148,7 +149,7 @@ def fill(column: Any, feature: Feature, values: list[Any], problems: dict[int, l
             raw = orjson.dumps(value).decode(errors="replace")[:RAW_CHARACTERS]
             problems.setdefault(place, []).append({**problem, "raw": raw})
         else:
-            column[place] = np.nan if value is None else value
+            column[place] = np.nan if value is None else feature.encode(value)
 
 
 def other_members(rows: Rows, signature: Signature) -> Any:

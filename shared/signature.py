@@ -1,104 +1,83 @@
 """What a version takes and gives: the one place that knows which input is valid.
 
-`check_value` holds the rules. A record runs through it value by value; a table is looked through in whole columns
+Each feature holds its rules. A record runs through them value by value; a table is looked through in whole columns
 for rows that could break a rule, and only those come back to `check_value`, so both ways say the same.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cached_property
 from itertools import islice
-from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
 from shared.errors import Invalid
+from shared.features import AnyFeature, Number, Problem, named_type
 
 if TYPE_CHECKING:  # 50 MB of memory that a process without tables can do without
     import pyarrow
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
-Problem = dict[str, Any]
+Label = StrictBool | StrictInt | StrictFloat | StrictStr
+OutputType = Literal["number", "integer", "boolean", "text", "probabilities"]
 MOST_PROBLEMS = 100
+MOST_FEATURES = 1_000
 RAW_CHARACTERS = 200
-TYPE_NAMES = {str: "text", bool: "a boolean", list: "a list", dict: "an object", type(None): "null"}
-
-
-class Feature(BaseModel):
-    """One input. `minimum` and `maximum` are limits; `seen` is the range of the training data."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    type: Literal["number"] = "number"
-    nullable: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    seen: tuple[float, float] | None = None
-    description: str = ""
-
-    def check_value(self, value: object) -> Problem | None:
-        """What is wrong with this value; None if nothing is."""
-        if value is None:
-            return None if self.nullable else self.absent
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return self.problem("type", f"must be a number, not {TYPE_NAMES.get(type(value), type(value).__name__)}")
-        if not isfinite(as_float(value)):
-            return self.problem("not_finite", "must be a finite number; send null for a missing value")
-        if self.minimum is not None and value < self.minimum:
-            return self.problem("below_minimum", f"must be at least {self.minimum:g}")
-        if self.maximum is not None and value > self.maximum:
-            return self.problem("above_maximum", f"must be at most {self.maximum:g}")
-        return None
-
-    @property
-    def absent(self) -> Problem:
-        """What is wrong where there must be a value and is none."""
-        return self.problem("missing", "must not be null")
-
-    def problem(self, code: str, rule: str) -> Problem:
-        return {"code": code, "column": self.name, "detail": f'"{self.name}" {rule}'}
-
-    def suspects(
-        self, values: np.ndarray[Any, np.dtype[np.float64]], missing: np.ndarray[Any, np.dtype[np.bool_]]
-    ) -> Any:
-        """Which rows of a column of numbers break a rule."""
-        low = -inf if self.minimum is None else self.minimum
-        high = inf if self.maximum is None else self.maximum
-        fine = np.isfinite(values) & (values >= low) & (values <= high)
-        return ~fine & ~(missing & self.nullable)
-
-    def json_schema(self) -> dict[str, Any]:
-        limits = {"minimum": self.minimum, "maximum": self.maximum, "description": self.description or None}
-        return {
-            "type": ["number", "null"] if self.nullable else "number",
-            **{name: value for name, value in limits.items() if value is not None},
-            **({"x-seen": list(self.seen)} if self.seen else {}),
-        }
+OUTPUTS = {
+    "regression": ("value", "low", "high"),
+    "classification": ("label", "confidence", "probabilities"),
+    "clustering": ("label", "distance"),
+}
+LABEL_TYPES: dict[type, OutputType] = {bool: "boolean", int: "integer", float: "number", str: "text"}
 
 
 class Signature(BaseModel):
-    """The inputs in the order in which they are stored, and the names of the outputs in theirs."""
+    """The inputs in the order in which they are stored, and the names of the outputs in theirs.
 
-    model_config = ConfigDict(frozen=True)
+    `labels` are the classes or clusters of a model that tells one, in the order of its probabilities.
+    """
 
-    inputs: tuple[Feature, ...]
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    inputs: tuple[AnyFeature, ...] = Field(min_length=1, max_length=MOST_FEATURES)
     outputs: tuple[str, ...]
+    labels: tuple[Label, ...] = ()
 
-    @property
+    @model_validator(mode="after")
+    def each_name_once(self) -> Self:
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("two inputs have the same name")
+        if len({str(label) for label in self.labels}) < len(self.labels):
+            raise ValueError("two labels are written the same")
+        return self
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.inputs)
 
-    def check_record(self, record: object, version: str) -> list[float | None]:
+    @cached_property
+    def is_numeric(self) -> bool:
+        """Whether a matrix holds the inputs as JSON does."""
+        return all(isinstance(feature, Number) for feature in self.inputs)
+
+    @cached_property
+    def output_types(self) -> tuple[OutputType, ...]:
+        kinds = {type(label) for label in self.labels}
+        label = LABEL_TYPES[kinds.pop()] if len(kinds) == 1 else "text"
+        known: dict[str, OutputType] = {"label": label, "probabilities": "probabilities"}
+        return tuple(known.get(name, "number") for name in self.outputs)
+
+    def check_record(self, record: object, version: str) -> list[Any]:
         """The values in the signature's order; or Invalid with every problem of the record."""
         if not isinstance(record, dict):
-            got = TYPE_NAMES.get(type(record), "a number")
-            raise Invalid(f"a record must be a JSON object of features, not {got}")
+            raise Invalid(f"a record must be a JSON object of features, not {named_type(record)}")
         problems = list(islice(self.record_problems(record, version), MOST_PROBLEMS))
         if problems:
             raise Invalid(summary(problems), [as_pointer(problem) for problem in problems])
-        return [None if (value := record.get(name)) is None else as_float(value) for name in self.names]
+        return [as_stored(record.get(name)) for name in self.names]
 
     def record_problems(self, record: Mapping[str, object], version: str) -> Iterator[Problem]:
         for name in record:
@@ -133,7 +112,7 @@ class Signature(BaseModel):
         problems: dict[int, list[Problem]] = {}
         for position, feature in enumerate(self.inputs):
             column = columns[feature.name]
-            values, missing = as_numbers(column)
+            values, missing = feature.codes(column), column.is_null().to_numpy(zero_copy_only=False)
             matrix[:, position] = values
             suspects = feature.suspects(values, missing)
             suspects[list(without)] = False
@@ -144,6 +123,34 @@ class Signature(BaseModel):
                 if problem := feature.check_value(value if np.isnan(values[row]) else float(values[row])):
                     problems.setdefault(row, []).append({**problem, "raw": str(value)[:RAW_CHARACTERS]})
         return matrix, problems
+
+    def encode(self, rows: Sequence[Sequence[Any]]) -> Matrix:
+        """A matrix of valid rows, as they are stored."""
+        if self.is_numeric:
+            return np.array(rows, dtype=float).reshape(len(rows), len(self.inputs))
+        matrix: Matrix = np.full((len(rows), len(self.inputs)), np.nan)
+        for position, (feature, values) in enumerate(zip(self.inputs, zip(*rows, strict=True), strict=False)):
+            matrix[:, position] = [np.nan if value is None else feature.encode(value) for value in values]
+        return matrix
+
+    def decode(self, matrix: Matrix) -> list[list[Any]]:
+        """The rows as they are stored: what JSON has, null where a value is missing."""
+        columns = (
+            [None if number != number else feature.decode(number) for number in matrix[:, position].tolist()]
+            for position, feature in enumerate(self.inputs)
+        )
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def to_json(self, matrix: Matrix) -> bytes:
+        """The same as JSON; 10,000 rows of numbers are written by NumPy ten times as fast as from Python's lists."""
+        if self.is_numeric:
+            return orjson.dumps(np.ascontiguousarray(matrix), option=orjson.OPT_SERIALIZE_NUMPY)
+        return orjson.dumps(self.decode(matrix))
+
+    def outside(self, matrix: Matrix) -> dict[str, int]:
+        """How many rows are beyond what was seen in training, by the features of which that is so."""
+        found = ((one.name, one.outside(matrix[:, place])) for place, one in enumerate(self.inputs))
+        return {name: many for name, marks in found if marks is not None and (many := int(np.count_nonzero(marks)))}
 
     def json_schema(self, title: str) -> dict[str, Any]:
         """The JSON Schema of a record."""
@@ -157,22 +164,9 @@ class Signature(BaseModel):
         }
 
 
-def as_float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return inf
-
-
-def as_numbers(column: "pyarrow.Array[Any]") -> tuple[Any, Any]:
-    """A column as floats, NaN where there is no number, and which of its rows are missing."""
-    import pyarrow as pa
-
-    missing = column.is_null().to_numpy(zero_copy_only=False)
-    kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), missing
-    return np.full(len(column), np.nan), missing
+def as_stored(value: Any) -> Any:
+    """A number in the form of a matrix, so that a record is stored alike whichever way it came."""
+    return float(value) if type(value) is int else value
 
 
 def summary(problems: list[Problem]) -> str:

@@ -12,22 +12,22 @@ from sklearn.datasets import fetch_california_housing
 
 from data.housing_sample import PATH as SAMPLE
 from shared.errors import Invalid
-from shared.signature import Feature
+from shared.features import Number
 from worker.steps import TurnedPlace
 from worker.training import Table
 
 FEATURES = (
-    Feature(name="longitude", minimum=-180, maximum=180, description="degrees east; California is about -124 to -114"),
-    Feature(name="latitude", minimum=-90, maximum=90, description="degrees north; California is about 32 to 42"),
-    Feature(name="housing_median_age", minimum=0, description="median age of the houses in years, 52 for 52 and more"),
-    Feature(name="total_rooms", minimum=0, description="rooms in the block group"),
-    Feature(name="total_bedrooms", minimum=0, nullable=True, description="bedrooms in the block group"),
-    Feature(name="population", minimum=0, description="people in the block group"),
-    Feature(name="households", minimum=0, description="households in the block group"),
-    Feature(name="median_income", minimum=0, description="median household income in 10,000 US dollars of 1990"),
+    Number(name="longitude", minimum=-180, maximum=180, description="degrees east; California is about -124 to -114"),
+    Number(name="latitude", minimum=-90, maximum=90, description="degrees north; California is about 32 to 42"),
+    Number(name="housing_median_age", minimum=0, description="median age of the houses in years, 52 for 52 and more"),
+    Number(name="total_rooms", minimum=0, description="rooms in the block group"),
+    Number(name="total_bedrooms", minimum=0, nullable=True, description="bedrooms in the block group"),
+    Number(name="population", minimum=0, description="people in the block group"),
+    Number(name="households", minimum=0, description="households in the block group"),
+    Number(name="median_income", minimum=0, description="median household income in 10,000 US dollars of 1990"),
 )
 TARGET = "median_house_value"
-COLUMNS = (*FEATURES, Feature(name=TARGET, minimum=0, description="median house value in US dollars of 1990"))
+COLUMNS = (*FEATURES, Number(name=TARGET, minimum=0, description="median house value in US dollars of 1990"))
 NAMES = [column.name for column in COLUMNS]
 NUMBERS = pa.schema([(name, pa.float64()) for name in NAMES])
 
@@ -109,7 +109,7 @@ def _frame(content: bytes) -> pd.DataFrame:
     return frame
 
 
-def _check(column: Feature, numbers: pd.Series) -> None:
+def _check(column: Number, numbers: pd.Series) -> None:
     low = -np.inf if column.minimum is None else column.minimum
     high = np.inf if column.maximum is None else column.maximum
     bad = ~(numbers.between(low, high) & np.isfinite(numbers))

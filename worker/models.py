@@ -1,7 +1,6 @@
 """The fitted models, each loaded once a process, after its artefact was found to be the registered one."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -9,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 
 from shared.db import transaction
 from shared.errors import ScorelineError
+from shared.registry import signature_of
 from shared.settings import settings
-from shared.signature import Matrix
+from shared.signature import Signature
 from shared.tables import Version
 from worker import counts
+from worker.estimators import Estimator, estimator_of
 
 
 class CannotLoad(ScorelineError):
@@ -30,14 +30,8 @@ class Model:
     """A version ready to score."""
 
     ref: str
-    predict: Callable[[Matrix], Any]
-    interval: dict[str, float]
-
-    def outputs(self, matrix: Matrix) -> Matrix:
-        """Value and interval for each row; not finite where the model has no number to give."""
-        value = np.asarray(self.predict(matrix), dtype=float)
-        half, lowest = self.interval["half_width"], self.interval["minimum"]
-        return np.column_stack([value, np.maximum(value - half, np.minimum(lowest, value)), value + half])
+    signature: Signature
+    estimator: Estimator
 
 
 _loaded: dict[int, Model] = {}
@@ -69,7 +63,9 @@ def model_of(version_id: int) -> str:
 def unpacked(version: Version) -> Model:
     ref, content = f"{version.model}:{version.number}", checked_bytes(version)
     try:
-        return Model(ref, joblib.load(BytesIO(content)).predict, version.metrics["interval"])
+        signature = signature_of(version.id, version.signature)
+        fitted = joblib.load(BytesIO(content))
+        return Model(ref, signature, estimator_of(fitted, version.task, signature, version.metrics))
     except Exception as error:
         raise CannotLoad(f"{ref} cannot be loaded: {type(error).__name__}: {error}"[:500]) from error
 

@@ -1,7 +1,6 @@
 """From a trained model to a registered version."""
 
 import time
-from typing import Any
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -13,6 +12,8 @@ from shared.settings import settings
 from shared.signature import Matrix
 from shared.tables import Version
 from worker import models
+from worker.estimators import Estimator, estimator_of
+from worker.scoring import as_json
 from worker.training import Trained
 
 PROBE_RECORDS = 2_000
@@ -39,14 +40,15 @@ def publish(session: Session, model: str, trained: Trained) -> Version:
 def slice_records(trained: Trained) -> int:
     """How many records one core scores in 0.1 s, two digits of it."""
     example = [trained.example[name] for name in trained.signature.names]
-    probe = np.tile(np.array(example, dtype=float), (PROBE_RECORDS, 1))
+    probe = np.tile(trained.signature.encode([example]), (PROBE_RECORDS, 1))
+    estimator = estimator_of(trained.pipeline, trained.task, trained.signature, trained.metrics)
     with threadpool_limits(limits=1):
-        seconds = min(seconds_for(trained.pipeline, probe) for _ in range(3))
+        seconds = min(seconds_for(estimator, probe) for _ in range(3))
     measured = float(f"{PROBE_RECORDS * SLICE_SECONDS / seconds:.1e}")
     return max(1, min(int(measured), settings().slice_records))
 
 
-def seconds_for(pipeline: Any, matrix: Matrix) -> float:
+def seconds_for(estimator: Estimator, matrix: Matrix) -> float:
     began = time.perf_counter()
-    pipeline.predict(matrix)
+    as_json(estimator, estimator.scores(matrix))
     return time.perf_counter() - began

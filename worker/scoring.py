@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import orjson
 
+from shared.features import Problem
 from shared.jobs import Claimed, Result
-from shared.signature import Matrix, Problem
+from shared.signature import Matrix
+from worker.estimators import Estimator
 from worker.models import Model
 
 NO_NUMBER: Problem = {"code": "no_output", "detail": "the model gave no finite number for this record"}
@@ -22,9 +24,10 @@ log = logging.getLogger(__name__)
 def score(model: Model, held: Sequence[Claimed]) -> list[Result]:
     """A result for each slice. Records that were refused when they came have no inputs, and keep their error."""
     rows = [row for claimed in held for row in to_score(claimed)]
-    if len(rows) == sum(claimed.size for claimed in held) and (results := all_at_once(model, held, rows)):
+    matrix = model.signature.encode(rows)
+    if len(rows) == sum(claimed.size for claimed in held) and (results := all_at_once(model, held, matrix)):
         return results
-    scored = iter(outcomes(model, np.array(rows, dtype=float)) if rows else ())
+    scored = iter(outcomes(model, matrix) if rows else ())
     return [result(claimed, scored) for claimed in held]
 
 
@@ -41,33 +44,37 @@ def to_score(claimed: Claimed) -> list[list[Any]]:
     return [row for row, output in pairs if row is not None and output is None]
 
 
-def all_at_once(model: Model, held: Sequence[Claimed], rows: list[Any]) -> list[Result] | None:
-    """The results when every record has a number for an output, as nearly always; else None."""
+def all_at_once(model: Model, held: Sequence[Claimed], matrix: Matrix) -> list[Result] | None:
+    """The results when every record has numbers for its output, as nearly always; else None."""
     try:
-        outputs = model.outputs(np.array(rows, dtype=float))
+        scores = model.estimator.scores(matrix)
     except Exception:  # which records are to blame is for `outcomes` to find
         return None
-    if not np.isfinite(outputs).all():
+    if not np.isfinite(scores).all():
         return None
     ends = np.cumsum([claimed.size for claimed in held])
-    parts = np.split(outputs, ends[:-1])
-    return [Result(claimed.id, claimed.attempt, as_json(part), []) for claimed, part in zip(held, parts, strict=True)]
+    parts = (as_json(model.estimator, part) for part in np.split(scores, ends[:-1]))
+    return [Result(claimed.id, claimed.attempt, part, []) for claimed, part in zip(held, parts, strict=True)]
 
 
-def as_json(outputs: Matrix) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(np.ascontiguousarray(outputs), option=orjson.OPT_SERIALIZE_NUMPY))
+def as_json(estimator: Estimator, scores: Matrix) -> orjson.Fragment:
+    if estimator.rows:
+        return orjson.Fragment(orjson.dumps(estimator.rows(scores)))
+    return orjson.Fragment(orjson.dumps(np.ascontiguousarray(scores), option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def outcomes(model: Model, matrix: Matrix) -> list[Outcome]:
     """The outcome of each row; where the model raises, halves are tried until the rows to blame stand alone."""
     try:
-        outputs = model.outputs(matrix)
+        scores = model.estimator.scores(matrix)
     except Exception as error:
         if len(matrix) == 1:
             log.warning("%s failed on a record: %s", model.ref, type(error).__name__)
             return [{"code": "model_error", "detail": f"{model.ref} failed on this record: {error}"[:500]}]
     else:
-        return [output if np.isfinite(output).all() else NO_NUMBER for output in outputs.tolist()]
+        outputs = (model.estimator.rows or np.ndarray.tolist)(np.nan_to_num(scores))
+        fine = np.isfinite(scores).all(axis=1)
+        return [output if told else NO_NUMBER for output, told in zip(outputs, fine, strict=True)]
     middle = len(matrix) // 2
     return outcomes(model, matrix[:middle]) + outcomes(model, matrix[middle:])
 

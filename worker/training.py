@@ -17,7 +17,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
 from shared.errors import Invalid
-from shared.signature import Feature, Signature
+from shared.features import Number
+from shared.signature import Signature
 
 Array = NDArray[np.float64]
 
@@ -50,7 +51,7 @@ class Trained:
 
 def train_regression(
     table: Table,
-    features: tuple[Feature, ...],
+    features: tuple[Number, ...],
     target: str,
     prepare: TransformerMixin | str = "passthrough",
     seed: int = 42,
@@ -133,7 +134,7 @@ def _array(part: pd.DataFrame | pd.Series) -> Array:
     return part.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _seen(feature: Feature, column: pd.Series) -> Feature:
+def _seen(feature: Number, column: pd.Series) -> Number:
     """The feature with the range of the rows that the model was fitted on."""
     return feature.model_copy(update={"seen": (float(column.min()), float(column.max()))})
 

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Invalid
-from shared.signature import Feature, Signature
+from shared.features import Number
+from shared.signature import Signature
 
 SIGNATURE = Signature(
     inputs=(
-        Feature(name="latitude", minimum=-90, maximum=90, description="degrees"),
-        Feature(name="rooms", minimum=0),
-        Feature(name="bedrooms", nullable=True, seen=(1, 9)),
+        Number(name="latitude", minimum=-90, maximum=90, description="degrees"),
+        Number(name="rooms", minimum=0),
+        Number(name="bedrooms", nullable=True, seen=(1, 9)),
     ),
     outputs=("value",),
 )

@@ -7,14 +7,18 @@ from uuid import UUID
 import numpy as np
 import orjson
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 from sqlalchemy import text
 
 from shared import db, jobs, keys
 from shared.errors import ScorelineError
+from shared.features import Number
 from shared.jobs import Claimed, NewJob, Result
+from shared.signature import OUTPUTS, Signature
 from shared.tables import Lane, Version
 from worker import models, scoring, tasks
+from worker.estimators import estimator_of
 from worker.models import CannotLoad, Model
 
 INTERVAL = {"level": 0.9, "half_width": 10.0, "minimum": 0.0}
@@ -39,14 +43,18 @@ class Moody:
         return np.where(matrix[:, 0] == 7, np.nan, matrix[:, 0])
 
 
-MOODY = Model("moody:1", Moody().predict, INTERVAL)
+def model(fitted: Any) -> Model:
+    """A model of one number that gives a value with an interval."""
+    signature = Signature(inputs=(Number(name="x", nullable=True),), outputs=OUTPUTS["regression"])
+    return Model("m:1", signature, estimator_of(fitted, "regression", signature, {"interval": INTERVAL}))
+
+
+MOODY = model(Moody())
 
 
 def test_slices_are_scored_together_and_answered_apart() -> None:
     fitted = LinearRegression().fit([[0.0], [1.0]], [0.0, 100.0])
-    one, two = scoring.score(
-        Model("line:1", fitted.predict, INTERVAL), [claimed(1, [[1.0]]), claimed(2, [[0.5], [2.0]])]
-    )
+    one, two = scoring.score(model(fitted), [claimed(1, [[1.0]]), claimed(2, [[0.5], [2.0]])])
     assert np.allclose(np.array(rows(one), dtype=float), [[100, 90, 110]])
     assert np.allclose(np.array(rows(two), dtype=float), [[50, 40, 60], [200, 190, 210]])
     assert (one.id, two.id, one.errors, two.errors) == (1, 2, [], [])
@@ -73,15 +81,9 @@ def test_records_that_were_refused_keep_their_error_and_their_place() -> None:
 
 
 def test_missing_values_reach_the_model_as_nan() -> None:
-    seen: list[Any] = []
-
-    def predict(matrix: Any) -> Any:
-        seen.append(matrix)
-        return np.zeros(len(matrix))
-
-    scoring.score(Model("m:1", predict, INTERVAL), [claimed(1, [[None], [1]])])
-    assert np.isnan(seen[0][0, 0])
-    assert seen[0].dtype == float
+    fitted = HistGradientBoostingRegressor(min_samples_leaf=1).fit([[np.nan], [1.0]] * 20, [7.0, 3.0] * 20)
+    [result] = scoring.score(model(fitted), [claimed(1, [[None], [1]])])
+    assert [round(value) for value, _, _ in rows(result)] == [7, 3]
 
 
 def test_a_changed_artefact_is_not_loaded(trained_database: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from shared.errors import Invalid
-from shared.signature import Feature
+from shared.features import Number
 from worker import housing
 from worker.steps import TurnedPlace
 from worker.training import Table, Trained, half_width, report, train_regression
@@ -140,7 +140,7 @@ def test_the_report_names_the_figures_and_the_synthetic_data(trained: Trained) -
 
 
 def test_any_table_can_be_learned_from() -> None:
-    trained = train_regression(small(1_000), (Feature(name="x"),), "y")
+    trained = train_regression(small(1_000), (Number(name="x"),), "y")
     assert trained.pipeline.predict(np.array([[500.0]]))[0] == pytest.approx(1_500, abs=30)
     assert trained.metrics["r2"] > 0.99
     assert "SYNTHETIC" not in "\n".join(report(trained))
@@ -148,12 +148,12 @@ def test_any_table_can_be_learned_from() -> None:
 
 def test_what_nothing_can_be_learned_from_is_refused() -> None:
     with pytest.raises(Invalid, match="99 rows are too few to train on; give at least 100"):
-        train_regression(small(99), (Feature(name="x"),), "y")
+        train_regression(small(99), (Number(name="x"),), "y")
     with pytest.raises(Invalid, match="the same value in every row"):
-        train_regression(small(100, value=7), (Feature(name="x"),), "y")
+        train_regression(small(100, value=7), (Number(name="x"),), "y")
     with pytest.raises(Invalid, match='"y" is empty in 100 rows'):
-        train_regression(small(100, value=np.nan), (Feature(name="x"),), "y")
+        train_regression(small(100, value=np.nan), (Number(name="x"),), "y")
     table = small(200)
     table.frame["z"] = np.nan
     with pytest.raises(Invalid, match='column "z" has no value in the 128 rows to fit; leave it out'):
-        train_regression(table, (Feature(name="x"), Feature(name="z", nullable=True)), "y")
+        train_regression(table, (Number(name="x"), Number(name="z", nullable=True)), "y")
