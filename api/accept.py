@@ -144,7 +144,8 @@ def checked(one: Asked, version: Served | ScorelineError) -> Checked | Scoreline
     except ScorelineError as error:
         return error
     alias = Ref.parse(one.ref).alias
-    job = NewJob(one.job_id, one.user_id, version.id, [values], one.metadata, one.expires_in, alias)
+    warnings = jobs.warnings_of(version.signature.outside_record(values))
+    job = NewJob(one.job_id, one.user_id, version.id, [values], one.metadata, one.expires_in, alias, warnings)
     return Checked(one, version, job)
 
 
@@ -182,7 +183,7 @@ def pending(check: Checked, created_at: datetime) -> JobRow:
         failed=0,
         canceled=0,
         expired=0,
-        warnings={},
+        warnings=new.warnings,
         error=None,
         expires_at=None,
         created_at=created_at,

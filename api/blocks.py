@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from shared.errors import Invalid, Malformed
 from shared.features import Problem
 from shared.registry import Served
@@ -33,6 +35,11 @@ class Block:
     @property
     def size(self) -> int:
         return len(self.matrix)
+
+    @property
+    def valid(self) -> Matrix:
+        """The records without a problem."""
+        return np.delete(self.matrix, list(self.problems), axis=0) if self.problems else self.matrix
 
 
 EndOfRecords = Callable[[bytes], int]

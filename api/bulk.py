@@ -129,7 +129,7 @@ def stored(upload: Upload, wanted: Wanted) -> tuple[JobRow, int]:
         job = NewBulk(wanted.job_id, wanted.user_id, version.id, wanted.name, wanted.metadata, wanted.expires_in)
         tally = Tally()
         with closing(slices_of(upload, version, tally, wanted.reject, wanted.delimiter)) as slices:
-            waiting = jobs.accept_bulk(session, job, slices, tally.extras)
+            waiting = jobs.accept_bulk(session, job, slices, tally)
         after_commit(session, partial(counts.accepted, Lane.BULK, version.model, 1, tally.total, tally.bad))
         return jobs_by_id(session, [job.id])[job.id], waiting
 
@@ -160,7 +160,7 @@ def rehearsed(upload: Upload, wanted: Wanted) -> dict[str, Any]:
     version = served(wanted.model)
     tally = Tally()
     for block in blocks_of(upload, version, wanted.delimiter):
-        tally.count(block)
+        tally.count(block, version.signature)
     valid = tally.total - tally.bad
     with transaction() as session:
         seconds = estimate(session, Lane.BULK, valid, version.slice_records)
@@ -168,5 +168,6 @@ def rehearsed(upload: Upload, wanted: Wanted) -> dict[str, Any]:
         "model": {"name": version.model, "version": version.number},
         "records": {"total": tally.total, "valid": valid, "invalid": tally.bad},
         "errors": tally.errors,
+        "warnings": jobs.warnings_of(tally.outside),
         "estimated_seconds": seconds,
     }

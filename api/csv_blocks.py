@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from api import csv_cells
 from api.blocks import LONGEST_RECORD_BYTES, RAW_CHARACTERS, Block, halved, pieces, records_of, require
+from api.csv_cells import Read, decimal_point
 from shared.errors import Invalid, Malformed
-from shared.features import Problem
+from shared.features import Feature, Number, Problem, shortened
 from shared.registry import Served
 from shared.signature import Matrix
 
@@ -33,13 +35,13 @@ CHARSETS = (
     "cp1254",
     "koi8-r",
 )
-NUMBER = {".": r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", ",": r"^[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?$"}
 # A quote opens a cell only at its beginning: 5" is a cell like any other.
 QUOTED = re.compile(rb'(?<![^,;\t|\r\n])"[^"]*(?:""[^"]*)*(?:"|\Z)')
 csv.field_size_limit(LONGEST_RECORD_BYTES)
 HEADER_BYTES = 1 << 16
 
 Ragged = dict[int, tuple[int, str]]
+Columns = dict[str, Read]
 
 
 def csv_blocks(file: BinaryIO, charset: str, delimiter: str | None, version: Served) -> Iterator[Block]:
@@ -134,7 +136,8 @@ class CsvTable:
 
     def __init__(self, names: list[str], delimiter: str, version: Served) -> None:
         self.names, self.delimiter, self.signature = names, delimiter, version.signature
-        self.features = [name for name in self.signature.names if name in names]
+        self.features = {feature.name: feature for feature in self.signature.inputs if feature.name in names}
+        self.numbers = [name for name, feature in self.features.items() if isinstance(feature, Number)]
         self.extras = [name for name in names if name not in self.signature.names]
         self.decimal_points = "." if delimiter != ";" else ".,"
         if not self.features:
@@ -143,42 +146,39 @@ class CsvTable:
             )
 
     def block(self, body: bytes, line: int) -> Block:
-        table, matrix, problems = self.of_numbers(body) or self.of_text(body)
+        table, columns, ragged = self.of_numbers(body) or self.of_text(body)
+        matrix, problems = self.checked({name: column for name, (column, _) in columns.items()}, ragged)
+        for name, (_, mistyped) in columns.items():
+            self.blame(name, mistyped, matrix, problems)
+        problems |= self.uneven(ragged)
         if problems:
             lines = self.lines(body, line, len(matrix))
             problems = {place: [{**one, "line": lines[place]} for one in found] for place, found in problems.items()}
         return Block(matrix, problems, table.select(self.extras) if self.extras else None)
 
-    def of_numbers(self, body: bytes) -> tuple[Any, Matrix, dict[int, list[Problem]]] | None:
-        """The block, if each cell of a feature is a finite number or empty."""
+    def of_numbers(self, body: bytes) -> tuple[Any, Columns, Ragged] | None:
+        """The block, if each cell of a number is a finite one or empty."""
         for point in self.decimal_points:
             read = self.read(body, pa.float64(), point)
             if read is not None and self.is_plain(read[0]):
                 table, ragged = read
-                matrix, problems = self.checked({name: table[name] for name in self.features}, ragged)
-                return table, matrix, problems | self.uneven(ragged)
+                columns = {name: Read(table[name], {}) for name in self.numbers}
+                others = {name: one for name, one in self.features.items() if name not in columns}
+                return table, columns | typed(table, others, point), ragged
         return None
 
-    def of_text(self, body: bytes) -> tuple[Any, Matrix, dict[int, list[Problem]]]:
+    def of_text(self, body: bytes) -> tuple[Any, Columns, Ragged]:
         """The same with what is no number told apart, cell by cell."""
         read = self.read(body, pa.string())
         if read is None:
             raise Malformed("the file cannot be read as CSV; is a quote not closed?")
         table, ragged = read
-        texts = {name: pc.utf8_trim_whitespace(table[name]) for name in self.features}
-        point = self.decimal_point(texts.values())
-        columns, unread = {}, {}
-        for name, text in texts.items():
-            columns[name], bad = numbers(text, point)
-            unread[name] = {place: text[place].as_py() for place in np.flatnonzero(bad).tolist()}
-        matrix, problems = self.checked(columns, ragged)
-        for name, cells in unread.items():
-            self.blame(name, cells, matrix, problems)
-        return table, matrix, problems | self.uneven(ragged)
+        point = "." if self.decimal_points == "." else decimal_point(table[name] for name in self.numbers)
+        return table, typed(table, self.features, point), ragged
 
     def read(self, body: bytes, kind: Any, decimal_point: str = ".") -> tuple[Any, Ragged] | None:
-        """The block with features of this type, and its ragged rows, which are empty in it; None if a cell misfits."""
-        types = dict.fromkeys(self.features, kind) | {name: pa.string() for name in self.extras}
+        """The block with numbers of this type, and its ragged rows, which are empty in it; None if a cell misfits."""
+        types = dict.fromkeys(self.names, pa.string()) | dict.fromkeys(self.numbers, kind)
         ragged: Ragged = {}
 
         def skip(row: Any) -> str:
@@ -201,31 +201,19 @@ class CsvTable:
         return with_gaps(table, sorted(ragged)).combine_chunks(), ragged
 
     def is_plain(self, table: Any) -> bool:
-        """Whether each cell is a finite number or empty; the reader takes ` nan ` and 1e999 for numbers, too."""
-        return all(pc.all(pc.is_finite(table[name]), min_count=0).as_py() for name in self.features)
+        """Whether each number is finite or missing; the reader takes ` nan ` and 1e999 for numbers, too."""
+        return all(pc.all(pc.is_finite(table[name]), min_count=0).as_py() for name in self.numbers)
 
     def checked(self, columns: dict[str, Any], ragged: Ragged) -> tuple[Matrix, dict[int, list[Problem]]]:
         size = len(next(iter(columns.values())))
         arrays = {name: flat(columns[name]) if name in columns else pa.nulls(size) for name in self.signature.names}
         return self.signature.check_table(arrays, without=list(ragged))
 
-    def decimal_point(self, texts: Iterable[Any]) -> str:
-        """What most cells with a fraction have; in those with the other it parts thousands, and they are no numbers."""
-        if "," not in self.decimal_points:
-            return "."
-        counts = {".": 0, ",": 0}
-        for text in texts:
-            for mark in counts:
-                counts[mark] += pc.sum(pc.match_substring(text, mark)).as_py() or 0
-        return max(counts, key=lambda mark: counts[mark])
-
-    def blame(self, name: str, cells: dict[int, str], matrix: Matrix, problems: dict[int, list[Problem]]) -> None:
+    def blame(self, name: str, cells: Mapping[int, str], matrix: Matrix, problems: dict[int, list[Problem]]) -> None:
         """Has these cells of a feature be the reason why their records fail."""
-        feature = next(feature for feature in self.signature.inputs if feature.name == name)
         for place, raw in cells.items():
             others = [one for one in problems.get(place, []) if one["column"] != name]
-            shown = raw if len(raw) <= 50 else raw[:50] + "..."
-            problem = feature.problem("type", f'must be a number, not "{shown}"')
+            problem = self.features[name].mistyped(f'"{shortened(raw)}"')
             problems[place] = [*others, {**problem, "raw": raw[:RAW_CHARACTERS]}]
             matrix[place] = np.nan
 
@@ -264,14 +252,8 @@ class CsvTable:
         return starts
 
 
-def numbers(text: Any, point: str) -> tuple[Any, Any]:
-    """The numbers in a column of text, null elsewhere, and which cells are neither a number nor empty."""
-    fine = pc.match_substring_regex(text, NUMBER[point])
-    digits = pc.replace_substring(pc.utf8_ltrim(text, "+"), ",", ".") if point == "," else pc.utf8_ltrim(text, "+")
-    values = pc.cast(pc.if_else(fine, digits, pa.scalar(None, pa.string())), pa.float64())
-    finite = pc.fill_null(pc.is_finite(values), False)
-    bad = pc.fill_null(pc.invert(pc.or_(finite, pc.equal(text, ""))), False)
-    return pc.if_else(finite, values, pa.scalar(None, pa.float64())), bad.to_numpy()
+def typed(table: Any, features: Mapping[str, Feature], point: str) -> Columns:
+    return {name: csv_cells.read(feature, table[name], point) for name, feature in features.items()}
 
 
 def with_gaps(table: Any, places: list[int]) -> Any:

@@ -15,28 +15,29 @@ from api.json_blocks import json_blocks, line_blocks
 from api.parquet_blocks import parquet_blocks
 from api.spool import Upload
 from shared.errors import Invalid, TooLarge
-from shared.jobs import NewSlice
+from shared.jobs import Found, NewSlice
 from shared.registry import Served
 from shared.settings import settings
+from shared.signature import Signature
 
 ERRORS_TOLD = 100
 
 
 @dataclass
-class Tally:
-    """What an upload was found to hold; complete when the last block was counted."""
+class Tally(Found):
+    """The same with its records counted, block by block."""
 
     total: int = 0
     bad: int = 0
     errors: list[dict[str, Any]] = field(default_factory=list)
-    extras: dict[str, str] = field(default_factory=dict)
     extra_bytes: int = 0
 
-    def count(self, block: Block) -> int:
+    def count(self, block: Block, signature: Signature) -> int:
         """Counts the block; the place of its first record in the file."""
         first = self.total
         self.total += block.size
         self.bad += len(block.problems)
+        self.outside.update(signature.outside(block.valid))
         if self.total > settings().job_records:
             raise TooLarge(f"a job may have at most {settings().job_records:,} records; split the file")
         for row, problems in sorted(block.problems.items()):
@@ -84,11 +85,11 @@ def slices_of(
     """The upload, cut into slices that take about as long as each other; at its end Invalid, if it is refused."""
     with closing(ahead(blocks_of(upload, version, delimiter))) as blocks:
         for block in blocks:
-            first = tally.count(block)
+            first = tally.count(block, version.signature)
             pieces = -(-block.size // version.slice_records)
             for piece in range(pieces):
                 begin, end = block.size * piece // pieces, block.size * (piece + 1) // pieces
-                yield tally.weigh(cut(block, begin, end, first + begin))
+                yield tally.weigh(cut(block, begin, end, first + begin, version.signature))
     tally.refuse(reject)
 
 
@@ -101,10 +102,11 @@ def ahead(blocks: Iterator[Block]) -> Generator[Block, None, None]:
             yield block
 
 
-def cut(block: Block, begin: int, end: int, first: int) -> NewSlice:
+def cut(block: Block, begin: int, end: int, first: int, signature: Signature) -> NewSlice:
     bad = [row for row in block.problems if begin <= row < end]
     errors = [{"offset": row - begin, "refused": True, **joined(block.problems[row])} for row in sorted(bad)]
-    return NewSlice(first, end - begin, inputs(block, begin, end, bad), extras(block, begin, end), errors)
+    written = signature.to_json(block.matrix[begin:end])
+    return NewSlice(first, end - begin, without(written, bad, begin), extras(block, begin, end), errors)
 
 
 def joined(problems: list[dict[str, Any]]) -> dict[str, Any]:
@@ -114,12 +116,11 @@ def joined(problems: list[dict[str, Any]]) -> dict[str, Any]:
     return {**problems[0], **texts, "detail": detail.replace("\0", "\ufffd")}
 
 
-def inputs(block: Block, begin: int, end: int, bad: list[int]) -> bytes:
-    """JSON with null for what is missing, and for a whole record that was refused."""
-    part = block.matrix[begin:end]
+def without(written: bytes, bad: list[int], begin: int) -> bytes:
+    """The same JSON with null for each record that was refused."""
     if not bad:
-        return orjson.dumps(part, option=orjson.OPT_SERIALIZE_NUMPY)
-    rows: list[Any] = orjson.loads(orjson.dumps(part, option=orjson.OPT_SERIALIZE_NUMPY))
+        return written
+    rows: list[Any] = orjson.loads(written)
     for row in bad:
         rows[row - begin] = None
     return orjson.dumps(rows)

@@ -44,7 +44,7 @@ def bulk(user: int, version: int) -> None:
     new = NewBulk(jobs.new_id(), user, version, None, {})
     slices = [NewSlice(place, 1, orjson.dumps(INPUTS), None, []) for place in range(2)]
     with transaction() as session:
-        jobs.accept_bulk(session, new, slices, {})
+        jobs.accept_bulk(session, new, slices, jobs.Found())
     with statement() as session:
         for _ in slices:
             held = timed("bulk: claim", lambda: jobs.claim(session, Lane.BULK, "steps", LEASE_SECONDS))

@@ -11,7 +11,7 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 if TYPE_CHECKING:  # 50 MB of memory that a process without tables can do without
     import pyarrow
@@ -25,7 +25,8 @@ MOST_CATEGORIES = 255
 MOST_NAMED = 10
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?")
 EPOCH = datetime(1970, 1, 1)
-DAY_MICROSECONDS = 86_400_000_000
+DAY_MILLISECONDS = 86_400_000
+FIRST, LAST = -719_162, 2_932_897  # the years 1 to 9999, in days since 1970
 
 
 class Feature(BaseModel):
@@ -66,9 +67,20 @@ class Feature(BaseModel):
         """Which rows of a column break a rule."""
         return np.isnan(values) & ~(missing & self.nullable)
 
-    def outside(self, values: Numbers) -> Marks | None:
-        """Which rows are beyond what was seen in training; None for a type that has no range."""
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """What was seen in training, in numbers; None for a type that has no range."""
         return None
+
+    def outside(self, values: Numbers) -> int:
+        """How many of these are beyond what was seen in training."""
+        if self.range is None:
+            return 0
+        low, high = self.range
+        return int(np.count_nonzero((values < low) | (values > high)))
+
+    def is_outside(self, value: Any) -> bool:
+        return self.range is not None and not self.range[0] <= self.encode(value) <= self.range[1]
 
     @property
     def absent(self) -> Problem:
@@ -129,8 +141,9 @@ class Number(Feature):
         fine = np.isfinite(values) & (values >= low) & (values <= high)
         return ~fine & ~(missing & self.nullable)
 
-    def outside(self, values: Numbers) -> Marks | None:
-        return beyond(values, *self.seen) if self.seen else None
+    @property
+    def range(self) -> tuple[float, float] | None:
+        return self.seen
 
     def json_type(self) -> dict[str, Any]:
         limits = {"minimum": self.minimum, "maximum": self.maximum}
@@ -246,16 +259,13 @@ class Date(Feature):
 
         kind = column.type
         if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-            moments = column.cast(pa.timestamp("us"), safe=False) if pa.types.is_date(kind) else in_microseconds(column)
-            return to_numpy(moments.cast(pa.int64())) / DAY_MICROSECONDS
+            days_found = to_numpy(in_milliseconds(column).cast(pa.int64())) / DAY_MILLISECONDS
+            return np.where((days_found >= FIRST) & (days_found < LAST), days_found, np.nan)
         if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
             return np.full(len(column), np.nan)
         once = column.dictionary_encode()  # a column of dates has few different ones
         read = [days(text) if is_date(text) else np.nan for text in once.dictionary.to_pylist()]
         return to_numpy(pa.array([*read, np.nan]).take(once.indices.fill_null(len(read))))
-
-    def outside(self, values: Numbers) -> Marks | None:
-        return beyond(values, *self.range) if self.range else None
 
     @cached_property
     def range(self) -> tuple[float, float] | None:
@@ -266,7 +276,18 @@ class Date(Feature):
         return schema | ({"x-seen": list(self.seen)} if self.seen else {})
 
 
-AnyFeature = Annotated[Number | Category | Boolean | Date, Field(discriminator="type")]
+def type_of(written: Any) -> Any:
+    """A number, where nothing else is said."""
+    return written.get("type", "number") if isinstance(written, dict) else getattr(written, "type", None)
+
+
+AnyFeature = Annotated[
+    Annotated[Number, Tag("number")]
+    | Annotated[Category, Tag("category")]
+    | Annotated[Boolean, Tag("boolean")]
+    | Annotated[Date, Tag("date")],
+    Discriminator(type_of),
+]
 
 
 def named_type(value: object) -> str:
@@ -286,10 +307,6 @@ def as_float(value: Any) -> float:
         return inf
 
 
-def beyond(values: Numbers, low: float, high: float) -> Marks:
-    return (values < low) | (values > high)
-
-
 def is_date(text: str) -> bool:
     if not DATE.fullmatch(text):
         return False
@@ -301,18 +318,19 @@ def is_date(text: str) -> bool:
 
 
 def days(text: str) -> float:
-    """Days since 1970, in UTC."""
+    """Days since 1970 in UTC, to the millisecond: of the year 9999 a float has no more."""
     moment = datetime.fromisoformat(text)
+    moment -= timedelta(microseconds=moment.microsecond % 1000)
     moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
     return (moment - EPOCH) / timedelta(days=1)
 
 
 def date_text(number: float) -> str:
     """The date as people write it: a day, or a moment in UTC."""
-    moment = EPOCH + timedelta(microseconds=round(number * DAY_MICROSECONDS))
+    moment = EPOCH + timedelta(milliseconds=round(number * DAY_MILLISECONDS))
     if moment.time() == datetime.min.time():
         return date.isoformat(moment)
-    return moment.isoformat() + "Z"
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds") + "Z"
 
 
 def to_numpy(column: "pyarrow.Array[Any]") -> Numbers:
@@ -323,8 +341,8 @@ def to_numpy(column: "pyarrow.Array[Any]") -> Numbers:
     return numbers
 
 
-def in_microseconds(column: "pyarrow.Array[Any]") -> "pyarrow.Array[Any]":
-    """Moments in UTC, whatever zone they are shown in."""
+def in_milliseconds(column: "pyarrow.Array[Any]") -> "pyarrow.Array[Any]":
+    """Days as moments, and moments in UTC, whatever zone they are shown in."""
     import pyarrow as pa
 
-    return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return column.cast(pa.timestamp("ms", getattr(column.type, "tz", None)), safe=False)

@@ -15,8 +15,9 @@ Locks are taken in one order: slices by id, then the job.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from random import getrandbits
 from typing import Any
@@ -46,6 +47,7 @@ class NewJob:
     metadata: dict[str, str]
     expires_in: float | None = None
     alias: str | None = None
+    warnings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +121,17 @@ ACCEPT = Prepared(
     """
 WITH new AS (
     SELECT row.* FROM json_to_recordset(:new) AS row (
-        id uuid, user_id bigint, version_id bigint, inputs json, metadata jsonb, expires_in float8, alias text)
+        id uuid, user_id bigint, version_id bigint, inputs json, metadata jsonb, expires_in float8, alias text,
+        warnings jsonb)
     JOIN versions ON versions.id = version_id AND is_active AND failure IS NULL
     WHERE row.alias IS NULL OR EXISTS (
         SELECT FROM aliases
         WHERE aliases.model = versions.model AND aliases.alias = row.alias AND aliases.version_id = row.version_id)
 ), job AS (
-    INSERT INTO jobs (id, user_id, version_id, lane, metadata, total, expires_at)
-    SELECT id, user_id, version_id, 'single', metadata, 1, clock_timestamp() + expires_in * interval '1 second' FROM new
+    INSERT INTO jobs (id, user_id, version_id, lane, metadata, total, warnings, expires_at)
+    SELECT id, user_id, version_id, 'single', metadata, 1, warnings,
+        clock_timestamp() + expires_in * interval '1 second'
+    FROM new
     RETURNING id, created_at, expires_at
 ), slice AS (
     INSERT INTO slices (job_id, user_id, version_id, lane, first, size, inputs, expires_at)
@@ -195,14 +200,30 @@ SLICE = (
     "outputs",
     "finished_at",
 )
-CLOSE = text("UPDATE jobs SET total = :total, failed = :failed, extras = CAST(:extras AS json) WHERE id = :job")
+CLOSE = text("""
+UPDATE jobs SET total = :total, failed = :failed, extras = CAST(:extras AS json), warnings = CAST(:warnings AS jsonb)
+WHERE id = :job
+""")
 
 
-def accept_bulk(session: Session, job: NewBulk, slices: Iterable[NewSlice], extras: Mapping[str, str]) -> int:
-    """Stores a job slice by slice as they come. How many of them wait to be scored.
+@dataclass
+class Found:
+    """What an upload was found to hold, complete when its last slice has come.
 
-    `extras`, the names and types of the other columns, is complete when the last slice has come.
+    `extras` are names and types of the other columns, `outside` the records beyond the training data by feature.
     """
+
+    extras: dict[str, str] = field(default_factory=dict)
+    outside: Counter[str] = field(default_factory=Counter)
+
+
+def warnings_of(outside: Mapping[str, int]) -> dict[str, Any]:
+    """What a job says of records beyond what its version was trained on, by feature: their outputs are worth less."""
+    return {"outside_training_range": dict(outside)} if outside else {}
+
+
+def accept_bulk(session: Session, job: NewBulk, slices: Iterable[NewSlice], found: Found) -> int:
+    """Stores a job slice by slice as they come. How many of them wait to be scored."""
     opened = session.execute(OPEN, {**asdict(job), "metadata": to_json(job.metadata)}).one()
     total = refused = waiting = 0
 
@@ -214,8 +235,8 @@ def accept_bulk(session: Session, job: NewBulk, slices: Iterable[NewSlice], extr
             yield slice_row(job, part, opened.created_at, opened.expires_at)
 
     copy(session, "slices", rows(), SLICE)
-    terms = {"job": job.id, "total": total, "failed": refused, "extras": to_json(extras) if extras else None}
-    session.execute(CLOSE, terms)
+    terms = {"job": job.id, "total": total, "failed": refused, "warnings": to_json(warnings_of(found.outside))}
+    session.execute(CLOSE, terms | {"extras": to_json(found.extras) if found.extras else None})
     return waiting
 
 

@@ -50,7 +50,7 @@ class Signature(BaseModel):
     def each_name_once(self) -> Self:
         if len(set(self.names)) < len(self.names):
             raise ValueError("two inputs have the same name")
-        if len({str(label) for label in self.labels}) < len(self.labels):
+        if len(set(self.label_names)) < len(self.labels):
             raise ValueError("two labels are written the same")
         return self
 
@@ -69,6 +69,11 @@ class Signature(BaseModel):
         label = LABEL_TYPES[kinds.pop()] if len(kinds) == 1 else "text"
         known: dict[str, OutputType] = {"label": label, "probabilities": "probabilities"}
         return tuple(known.get(name, "number") for name in self.outputs)
+
+    @cached_property
+    def label_names(self) -> tuple[str, ...]:
+        """The labels as text: the names of the probabilities."""
+        return tuple(label if isinstance(label, str) else orjson.dumps(label).decode() for label in self.labels)
 
     def check_record(self, record: object, version: str) -> list[Any]:
         """The values in the signature's order; or Invalid with every problem of the record."""
@@ -119,7 +124,7 @@ class Signature(BaseModel):
             for row in np.flatnonzero(suspects & missing).tolist():
                 problems.setdefault(row, []).append(feature.absent)
             for row in np.flatnonzero(suspects & ~missing).tolist():
-                value = column[row].as_py()
+                value = value_of(column[row])
                 if problem := feature.check_value(value if np.isnan(values[row]) else float(values[row])):
                     problems.setdefault(row, []).append({**problem, "raw": str(value)[:RAW_CHARACTERS]})
         return matrix, problems
@@ -150,7 +155,12 @@ class Signature(BaseModel):
     def outside(self, matrix: Matrix) -> dict[str, int]:
         """How many rows are beyond what was seen in training, by the features of which that is so."""
         found = ((one.name, one.outside(matrix[:, place])) for place, one in enumerate(self.inputs))
-        return {name: many for name, marks in found if marks is not None and (many := int(np.count_nonzero(marks)))}
+        return {name: many for name, many in found if many}
+
+    def outside_record(self, values: Sequence[Any]) -> dict[str, int]:
+        """The same for a valid record as it is stored."""
+        given = ((one, value) for one, value in zip(self.inputs, values, strict=True) if value is not None)
+        return {one.name: 1 for one, value in given if one.is_outside(value)}
 
     def json_schema(self, title: str) -> dict[str, Any]:
         """The JSON Schema of a record."""
@@ -162,6 +172,14 @@ class Signature(BaseModel):
             "required": [feature.name for feature in self.inputs if not feature.nullable],
             "additionalProperties": False,
         }
+
+
+def value_of(scalar: Any) -> Any:
+    """What Python has for it; a moment that Python cannot hold is told as it is counted."""
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError, ImportError):
+        return f"{scalar.value} {scalar.type}"
 
 
 def as_stored(value: Any) -> Any:

@@ -65,8 +65,7 @@ def values(predicted: Any, interval: Mapping[str, float] | None) -> Matrix:
 
 def classifier(fitted: Any, given: Callable[[Matrix], Any], signature: Signature) -> Estimator:
     """The most likely label, how likely it is, and how likely each is."""
-    labels = signature.labels
-    names = [str(label) for label in labels]
+    labels, names = signature.labels, signature.label_names
     if not hasattr(fitted, "predict_proba"):
         return plain_classifier(fitted, given, signature)
 

@@ -73,8 +73,8 @@ def outcomes(model: Model, matrix: Matrix) -> list[Outcome]:
             return [{"code": "model_error", "detail": f"{model.ref} failed on this record: {error}"[:500]}]
     else:
         outputs = (model.estimator.rows or np.ndarray.tolist)(np.nan_to_num(scores))
-        fine = np.isfinite(scores).all(axis=1)
-        return [output if told else NO_NUMBER for output, told in zip(outputs, fine, strict=True)]
+        finite = np.isfinite(scores)
+        return [output if row.all() else NO_NUMBER for output, row in zip(outputs, finite, strict=True)]
     middle = len(matrix) // 2
     return outcomes(model, matrix[:middle]) + outcomes(model, matrix[middle:])
 

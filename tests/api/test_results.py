@@ -30,9 +30,11 @@ from api.state import State
 from shared import jobs, keys, lookup, registry
 from shared.db import transaction
 from shared.errors import Invalid, NotFound
+from shared.features import Number
 from shared.jobs import NewBulk, NewSlice
 from shared.lookup import SliceRow
 from shared.settings import with_driver
+from shared.signature import Signature
 from tests.api.test_bulk import CSV, NAMES, file, line, results, send
 from tests.api.test_uploads import NDJSON, PARQUET, houses, ndjson, parquet
 from tests.conftest import HOUSE, ROOT, Service
@@ -215,12 +217,11 @@ def sliced(inputs: list[str], outputs: list[str], extras: dict[str, Any], first:
     table = pa.table(extras)
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    row: Any = SimpleNamespace(
-        signature=SimpleNamespace(outputs=tuple(outputs), names=tuple(inputs)), extras=dict.fromkeys(extras, "string")
-    )
+    signature = Signature(inputs=tuple(Number(name=name) for name in inputs), outputs=tuple(outputs))
+    row: Any = SimpleNamespace(signature=signature, extras=dict.fromkeys(extras, "string"))
     stored = [json.dumps(rows) for rows in first]
     part = SliceRow(0, 1, "succeeded", stored[0], sink.getvalue().to_pybytes(), stored[1], None)
-    return result_table(row, part, tuple(inputs), True)
+    return result_table(row, part, True, True)
 
 
 def test_a_feature_is_not_taken_for_an_output() -> None:
@@ -386,7 +387,7 @@ def stored(trained_database: str) -> UUID:
     with transaction() as session:
         user, version = keys.create_user(session, "a@example.org", "a"), registry.find(session, "housing")
         job = NewBulk(jobs.new_id(), user.id, version.id, None, {})
-        assert jobs.accept_bulk(session, job, slices, {}) == 1
+        assert jobs.accept_bulk(session, job, slices, jobs.Found()) == 1
     with transaction() as session:
         assert jobs.cancel(session, job.id)
     return job.id

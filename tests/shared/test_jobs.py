@@ -17,7 +17,7 @@ LEASE = 10.0
 
 
 def make_version(session: Session, model: str = "housing") -> int:
-    signature = {"inputs": [{"name": "x"}], "outputs": ["value"]}
+    signature = {"inputs": [{"name": "x", "type": "number"}], "outputs": ["value"]}
     version = registry.register(
         session,
         model,

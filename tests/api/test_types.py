@@ -1,0 +1,158 @@
+"""Models that are not about houses: categories, booleans and dates in, labels and clusters out."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sqlalchemy import text
+
+from shared import db
+from shared.features import AnyFeature, Boolean, Category, Date, Number
+from shared.signature import OUTPUTS, Signature
+from tests.api.test_bulk import CSV, results, send
+from tests.conftest import Service, environment
+from worker.publishing import publish
+from worker.training import Trained
+
+WEATHER: tuple[AnyFeature, ...] = (
+    Category(name="sky", categories=("clear", "cloudy", "rain")),
+    Boolean(name="windy", nullable=True),
+    Date(name="day", seen=("2024-01-01", "2024-12-31")),
+    Number(name="celsius", nullable=True, seen=(-20, 40)),
+)
+RECORD = {"sky": "rain", "windy": False, "day": "2024-06-01", "celsius": 12.5}
+SENT = """sky,windy,day,celsius,station
+rain,no,2024-06-01,12.5,A
+clear,,2024-06-01T00:00:00Z,,B
+fog,1,2024-06-01,1,C
+rain,perhaps,2024-06-01,2,D
+rain,0,June,3,E
+"""
+
+
+def trained(task: str, fitted: Any, inputs: tuple[AnyFeature, ...], labels: tuple[Any, ...], example: Any) -> Trained:
+    signature = Signature(inputs=inputs, outputs=OUTPUTS[task], labels=labels)
+    import sklearn
+
+    return Trained(fitted, task, f"scikit-learn {sklearn.__version__}", signature, example, {}, {})
+
+
+@pytest.fixture(scope="module")
+def models(service: Service) -> None:
+    """A classifier that knows no umbrella without rain, and two clusters."""
+    chance = np.random.default_rng(0)
+    signature = Signature(inputs=WEATHER, outputs=("label",))
+    days = [f"2024-{month:02}-15" for month in range(1, 13)]
+    rows = [[sky, chance.random() < 0.5, day, 10.0] for sky in ("clear", "cloudy", "rain") for day in days * 3]
+    told = ["umbrella" if row[0] == "rain" else "hat" for row in rows]
+    weather = HistGradientBoostingClassifier(categorical_features=[0], min_samples_leaf=2, max_iter=20)
+    weather.fit(signature.encode(rows), told)
+    near = KMeans(2, n_init=1, random_state=0).fit([[0.0], [1.0], [10.0], [11.0]])
+    with environment(**service.env), db.transaction() as session:
+        publish(session, "weather", trained("classification", weather, WEATHER, ("hat", "umbrella"), RECORD))
+        publish(session, "groups", trained("clustering", near, (Number(name="x"),), (0, 1), {"x": 1.0}))
+
+
+def predict(http: httpx.Client, model: str, record: dict[str, Any]) -> Any:
+    answer = http.post(f"/predict/{model}", json=record, headers={"Prefer": "wait=30"})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_label_with_its_probabilities(models: None, http: httpx.Client) -> None:
+    job = predict(http, "weather", RECORD)
+    assert job["input"] == RECORD
+    output = job["output"]
+    assert output["label"] == "umbrella"
+    assert output["confidence"] == output["probabilities"]["umbrella"] > 0.9
+    assert sum(output["probabilities"].values()) == pytest.approx(1)
+    assert job["warnings"] == {}
+
+
+def test_a_cluster_with_its_distance(models: None, http: httpx.Client) -> None:
+    one, other = (predict(http, "groups", {"x": x})["output"] for x in (0.5, 11.5))
+    assert {one["label"], other["label"]} == {0, 1}
+    assert (one["distance"], other["distance"]) == (0, 1)
+
+
+def test_what_is_wrong_with_a_record(models: None, http: httpx.Client) -> None:
+    answer = http.post("/predict/weather", json=RECORD | {"sky": "Rian", "windy": "no", "day": "June"})
+    assert answer.status_code == 422
+    assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [
+        ("/sky", "unknown_category"),
+        ("/windy", "type"),
+        ("/day", "type"),
+    ]
+    assert 'did you mean "rain"?' in answer.json()["detail"]
+
+
+def test_a_file_of_every_type(models: None, http: httpx.Client) -> None:
+    job = send(http, SENT.encode(), query="model=weather")
+    assert job["records"] == {"total": 5, "succeeded": 2, "failed": 3}
+    found = results(http, job, "include=inputs")
+    assert [row["label"] for row in found[:2]] == ["umbrella", "hat"]
+    assert [row["windy"] for row in found[:2]] == ["false", ""]
+    assert [row["day"] for row in found[:2]] == ["2024-06-01", "2024-06-01"]
+    assert [row["station"] for row in found] == list("ABCDE")
+    assert json.loads(found[0]["probabilities"])["umbrella"] == float(found[0]["confidence"])
+    assert [row["error"].split(",")[0] for row in found[2:]] == [
+        '"sky" must be one of "clear"',
+        '"windy" must be true or false',
+        '"day" must be a date such as 2026-01-31 or 2026-01-31T12:00:00Z',
+    ]
+    errors = list(csv.DictReader(io.StringIO(http.get(job["urls"]["errors"]).text)))
+    assert [(row["line"], row["column"], row["raw"]) for row in errors] == [
+        ("4", "sky", "fog"),
+        ("5", "windy", "perhaps"),
+        ("6", "day", "June"),
+    ]
+
+
+def test_ndjson_and_parquet_say_the_same(models: None, http: httpx.Client) -> None:
+    records = [RECORD, RECORD | {"sky": "clear", "windy": None}, RECORD | {"sky": "fog"}]
+    lines = "".join(json.dumps(record) + "\n" for record in records).encode()
+    sink = io.BytesIO()
+    table = pa.Table.from_pylist(records)
+    days = table["day"].cast(pa.date32())
+    pyarrow.parquet.write_table(table.set_column(2, "day", days), sink)
+    outputs = []
+    for kind, body in (("x-ndjson", lines), ("vnd.apache.parquet", sink.getvalue())):
+        job = send(http, body, {"Content-Type": f"application/{kind}"}, "model=weather")
+        assert job["records"]["failed"] == 1
+        answer = http.get(f"{job['urls']['results']}?format=parquet&include=inputs").content
+        outputs.append(pyarrow.parquet.read_table(io.BytesIO(answer)).to_pylist())
+    assert outputs[0] == outputs[1]
+    assert outputs[0][0]["probabilities"].keys() == {"hat", "umbrella"}
+    assert outputs[0][2]["probabilities"] is None
+
+
+def test_beyond_the_training_data_is_a_warning(models: None, http: httpx.Client) -> None:
+    strange = RECORD | {"celsius": 60, "day": "2026-06-01"}
+    assert predict(http, "weather", strange)["warnings"] == {"outside_training_range": {"day": 1, "celsius": 1}}
+    body = b"sky,windy,day,celsius\nrain,no,2024-06-01,60\nrain,no,2024-06-01,-60\nfog,no,2024-06-01,60\n"
+    job = send(http, body, query="model=weather")
+    assert job["warnings"] == {"outside_training_range": {"celsius": 2}}
+    tried = http.post("/jobs?model=weather&dry_run=true", content=body, headers=CSV).json()
+    assert tried["warnings"] == job["warnings"]
+
+
+def test_sql_shows_them_as_people_write_them(models: None, http: httpx.Client, service: Service) -> None:
+    job = predict(http, "weather", RECORD)
+    with environment(**service.env), db.transaction() as session:
+        row = session.execute(text("SELECT input, output FROM predictions WHERE job = :job"), {"job": job["id"]}).one()
+    assert (row.input, row.output) == (job["input"], job["output"])
+
+
+def test_the_schema_and_an_example_that_works(models: None, http: httpx.Client) -> None:
+    schema = http.get("/models/weather/schema").json()
+    assert schema["properties"]["sky"]["enum"] == ["clear", "cloudy", "rain"]
+    example = http.get("/models/weather/example").json()
+    assert predict(http, "weather", example)["status"] == "succeeded"
