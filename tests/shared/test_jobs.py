@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 
 from shared import db, health, jobs, keys, registry
 from shared.jobs import Claimed, NewJob, Result
-from shared.tables import Lane, Slice
+from shared.tables import NOW, Lane, Slice
 
 LEASE = 10.0
 
 
 def make_version(session: Session, model: str = "housing") -> int:
-    signature = {"inputs": [{"name": "x"}], "outputs": ["value"]}
+    signature = {"inputs": [{"name": "x", "type": "number"}], "outputs": ["value"]}
     version = registry.register(
         session,
         model,
@@ -30,6 +30,7 @@ def make_version(session: Session, model: str = "housing") -> int:
         slice_records=10,
         artifact="x.joblib",
         sha256="0",
+        checked_at=NOW,
     )
     return version.id
 
