@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -147,8 +148,8 @@ def wide(numbers: int) -> Any:
 def test_slices_of_a_slow_model_are_small() -> None:
     class Slow:
         def predict(self, matrix: Any) -> Any:
-            end = tasks.time.perf_counter() + 0.004 * len(matrix)
-            while tasks.time.perf_counter() < end:
+            end = time.process_time() + 0.004 * len(matrix)
+            while time.process_time() < end:
                 pass
             return matrix[:, 0]
 
