@@ -53,7 +53,7 @@ compose-test:    ## the whole service in containers of its own: three workers, o
 lock: install    ## requirements.lock anew from the two pyproject.toml, and of each image its part, in the same versions
 	$(LOCK) --all-extras -o requirements.lock pyproject.toml client/pyproject.toml
 	$(LOCK) --constraint requirements.lock --extra api -o deploy/images/api.lock pyproject.toml
-	$(LOCK) --constraint requirements.lock --extra worker --extra cli --extra flower \
+	$(LOCK) --constraint requirements.lock --extra worker --extra s3 --extra cli --extra flower \
 		-o deploy/images/worker.lock pyproject.toml client/pyproject.toml
 	$(LOCK) --constraint requirements.lock --group jupyter -o deploy/images/jupyter.lock
 	$(LOCK) --constraint requirements.lock --group build -o deploy/images/build.lock

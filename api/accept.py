@@ -94,7 +94,7 @@ def thoroughly(asked: list[Asked], hints: Hints) -> Answers:
         session.execute(IMPATIENT)
         versions = registry.resolve(session, {one.ref for one in asked})
         _meant.update({ref: version for ref, version in versions.items() if isinstance(version, Served)})
-        checks = [checked(one, versions[one.ref]) for one in asked]
+        checks = [checked(one, versions[one.ref], is_fresh=True) for one in asked]
         fine = [check for check in checks if isinstance(check, Checked)]
         owners = remembered(session, [check.asked.use for check in fine if check.asked.use])
         new = [check for check in fine if owners.get(check.job.id, check.job.id) == check.job.id]
@@ -136,14 +136,14 @@ def store(session: Runs, checks: list[Checked]) -> dict[UUID, Accepted]:
     }
 
 
-def checked(one: Asked, version: Served | ScorelineError) -> Checked | ScorelineError:
+def checked(one: Asked, version: Served | ScorelineError, is_fresh: bool = False) -> Checked | ScorelineError:
     if isinstance(version, ScorelineError):
         return version
     try:
         values = version.signature.check_record(one.record, version.ref)
     except ScorelineError as error:
         return error
-    alias = Ref.parse(one.ref).alias
+    alias = None if is_fresh else Ref.parse(one.ref).alias  # what was looked up just now may move: it was asked before
     warnings = jobs.warnings_of(version.signature.outside_record(values))
     job = NewJob(one.job_id, one.user_id, version.id, [values], one.metadata, one.expires_in, alias, warnings)
     return Checked(one, version, job)

@@ -10,7 +10,7 @@ from fastapi import Response
 from pydantic import BaseModel, PlainSerializer
 
 from shared.lookup import JobRow, Outlook, PredictionRow
-from shared.registry import Ref
+from shared.registry import Pointer, Ref
 from shared.tables import Version
 
 Values = dict[str, Any]
@@ -106,7 +106,10 @@ class PredictionPage(BaseModel):
 
 
 class VersionAnswer(BaseModel):
-    """A version of a model, with the aliases that point at it now."""
+    """A version of a model, with the aliases that point at it now.
+
+    `checked_at` is when a worker found that it may be loaded, `failure` why none may.
+    """
 
     ref: str
     model: str
@@ -116,13 +119,25 @@ class VersionAnswer(BaseModel):
     aliases: list[str]
     is_active: bool
     failure: str | None
+    checked_at: Time | None
     inputs: list[str]
     outputs: list[str]
     metrics: Values
     training: Values
     slice_records: int
+    artifact: str
     sha256: str
     created_at: Time
+
+
+class AliasAnswer(BaseModel):
+    """Where an alias points; `revision` counts its moves, and is the ETag."""
+
+    model: str
+    alias: str
+    version: int
+    ref: str
+    revision: int
 
 
 class Versions(BaseModel):
@@ -196,11 +211,18 @@ def version(row: Version, aliases: list[str]) -> VersionAnswer:
         aliases=aliases,
         is_active=row.is_active,
         failure=row.failure,
+        checked_at=row.checked_at,
         inputs=[feature["name"] for feature in row.signature["inputs"]],
         outputs=row.signature["outputs"],
         metrics=row.metrics,
         training=row.training,
         slice_records=row.slice_records,
+        artifact=row.artifact,
         sha256=row.sha256,
         created_at=row.created_at,
     )
+
+
+def alias(row: Pointer) -> AliasAnswer:
+    ref = str(Ref(row.model, row.number, None))
+    return AliasAnswer(model=row.model, alias=row.alias, version=row.number, ref=ref, revision=row.revision)

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from shared import keys
 from shared.db import statement
-from shared.errors import Unauthorized
+from shared.errors import Forbidden, Unauthorized
 from shared.keys import Caller
 
 # How long a key is believed without asking the database: the longest that a revoked one can still be used.
@@ -57,3 +57,13 @@ async def caller(request: Request) -> Caller:
 
 
 Calling = Annotated[Caller, Depends(caller)]
+
+
+async def administrator(caller: Calling) -> Caller:
+    """The same, if it is an administrator."""
+    if not caller.is_admin:
+        raise Forbidden("only an administrator may do that; use the key of one")
+    return caller
+
+
+Administering = Annotated[Caller, Depends(administrator)]

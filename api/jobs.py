@@ -72,7 +72,7 @@ async def read_job(
     if wait and not row.finished:
         row = await state.followed(wanted, min(wait, settings().wait_seconds)) or row
     etag = f'"{row.revision}"'
-    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    known = parameters.known_etags(request)
     if etag in known or "*" in known:
         return Response(status_code=304, headers={"ETag": etag})
     return Json(answers.job(row, await state.outlook(row)), headers={"ETag": etag})

@@ -1,29 +1,62 @@
-"""The models that can be asked for."""
+"""The models that can be asked for: their versions, and the aliases that point at them."""
 
+import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request, Response
 from sqlalchemy.orm import Session
 
-from api import answers
-from api.answers import Values, Versions
-from api.callers import Calling
+from api import answers, parameters
+from api.answers import AliasAnswer, Values, VersionAnswer, Versions
+from api.callers import Administering, Calling
+from api.jobs import UNCHANGED
 from api.problems import documented
+from api.versions import AliasMove, NewVersion, VersionChange, new_version, read, schema_of
 from shared import registry
 from shared.db import transaction
-from shared.errors import Conflict, DatabaseAway, NotFound, Unauthorized
+from shared.errors import (
+    Conflict,
+    DatabaseAway,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    PreconditionFailed,
+    TooLarge,
+    Unauthorized,
+    UnsupportedType,
+)
 from shared.registry import Ref, Served
 from shared.tables import Version
 
 router = APIRouter(prefix="/models", tags=["models"])
 Reference = Annotated[str, Path(description="`housing`, `housing:3` or `housing@champion`")]
 REFUSALS = documented(Unauthorized, NotFound, Conflict, DatabaseAway)
+CHANGES = documented(Malformed, Unauthorized, Forbidden, TooLarge, UnsupportedType, Invalid, DatabaseAway)
+HEADERS: dict[str, Any] = {
+    "parameters": [
+        {"name": name, "in": "header", "schema": {"type": "string"}, "description": description}
+        for name, description in (
+            ("If-Match", "the ETag of the alias: moved only if nobody else has done so meanwhile"),
+            ("If-None-Match", "`*`: made only if there is no such alias yet"),
+        )
+    ]
+}
+MADE: dict[int | str, dict[str, Any]] = {201: {"model": AliasAnswer, "description": "The alias is new"}}
 
 
 @router.get("", responses=documented(Unauthorized, DatabaseAway))
 def list_models(_: Calling) -> Versions:
     """All versions of all models, each model's newest first."""
     return versions()
+
+
+@router.post("", status_code=201, responses=CHANGES, openapi_extra=schema_of(NewVersion))
+async def register_version(request: Request, response: Response, _: Administering) -> VersionAnswer:
+    """Registers an artefact in MODELS_URL as the next version; a worker checks it before an alias may point at it."""
+    made = await asyncio.to_thread(registered, await new_version(request))
+    response.headers["Location"] = address(made)
+    return made
 
 
 @router.get("/{model}", responses=documented(Unauthorized, NotFound, DatabaseAway))
@@ -48,6 +81,90 @@ def read_example(ref: Reference, _: Calling) -> Values:
     """A record that works."""
     with transaction() as session:
         return example_of(session, registry.find(session, ref))
+
+
+@router.get("/{model}/versions/{number}", responses=documented(Unauthorized, NotFound, DatabaseAway))
+def read_version(model: str, number: str, _: Calling) -> VersionAnswer:
+    """One version."""
+    with transaction() as session:
+        found = registry.require(session, *numbered(model, number))
+        return answers.version(found, registry.aliases_of(session, found))
+
+
+@router.patch(
+    "/{model}/versions/{number}",
+    responses=CHANGES | documented(NotFound, Conflict),
+    openapi_extra=schema_of(VersionChange),
+)
+async def change_version(model: str, number: str, request: Request, _: Administering) -> VersionAnswer:
+    """Lets a version be named, or not. Made active, one that failed is checked again."""
+    change = await read(request, VersionChange)
+    return await asyncio.to_thread(changed, *numbered(model, number), change.is_active)
+
+
+@router.get(
+    "/{model}/aliases/{alias}",
+    response_model=AliasAnswer,
+    responses=documented(Unauthorized, NotFound, DatabaseAway) | UNCHANGED,
+)
+def read_alias(model: str, alias: str, request: Request, response: Response, _: Calling) -> Any:
+    """Where the alias points, and the ETag to move it with."""
+    ref = Ref.parse(f"{model}@{alias}")
+    with transaction() as session:
+        found = registry.pointer(session, ref.model, ref.alias or "")
+    etag, known = f'"{found.revision}"', parameters.known_etags(request)
+    if etag in known or "*" in known:
+        return Response(status_code=304, headers={"ETag": etag})
+    response.headers["ETag"] = etag
+    return answers.alias(found)
+
+
+@router.put(
+    "/{model}/aliases/{alias}",
+    responses=CHANGES | MADE | documented(NotFound, Conflict, PreconditionFailed),
+    openapi_extra=schema_of(AliasMove) | HEADERS,
+)
+async def move_alias(model: str, alias: str, request: Request, response: Response, _: Administering) -> AliasAnswer:
+    """Moves an alias, or makes it: the next accepted request that names it gets this version."""
+    move = await read(request, AliasMove)
+    found, is_new = await asyncio.to_thread(moved, model, alias, move.version, request)
+    response.headers["ETag"] = f'"{found.revision}"'
+    if is_new:
+        response.status_code, response.headers["Location"] = 201, f"/models/{model}/aliases/{alias}"
+    return found
+
+
+def registered(new: NewVersion) -> VersionAnswer:
+    with transaction() as session:
+        version = registry.register(session, new.model, **new.fields())
+        return answers.version(version, registry.aliases_of(session, version))
+
+
+def changed(model: str, number: int, is_active: bool) -> VersionAnswer:
+    with transaction() as session:
+        version = registry.activate(session, model, number, is_active)
+        return answers.version(version, registry.aliases_of(session, version))
+
+
+def moved(model: str, alias: str, number: int, request: Request) -> tuple[AliasAnswer, bool]:
+    """Where the alias points now, and whether it is new; the conditions are those of the request."""
+    model, alias = registry.model_name(model), registry.alias_name(alias)
+    with transaction() as session:
+        if request.headers.get("if-match", "").strip() == "*":
+            registry.existing(session, model, alias)
+        only_new = "*" in parameters.known_etags(request)
+        is_new = registry.move(session, model, alias, number, parameters.revisions(request), only_new)
+        return answers.alias(registry.pointer(session, model, alias)), is_new
+
+
+def numbered(model: str, number: str) -> tuple[str, int]:
+    """As in `housing:3`, and refused like that."""
+    ref = Ref.parse(f"{model}:{number}")
+    return ref.model, ref.number or 0
+
+
+def address(version: VersionAnswer) -> str:
+    return f"/models/{version.model}/versions/{version.version}"
 
 
 def versions(model: str | None = None) -> Versions:

@@ -111,6 +111,19 @@ def envelope(written: Any) -> tuple[str, Any, dict[str, str]]:
     return model, written["input"], checked_metadata(written.get("metadata", {}))
 
 
+def known_etags(request: Request) -> list[str]:
+    """Those of If-None-Match, which may be weak; `*` is any."""
+    return [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+
+
+def revisions(request: Request) -> list[int] | None:
+    """The revisions of If-Match, which wants strong ETags; None without it, and for `*`."""
+    written = request.headers.get("if-match")
+    if written is None or written.strip() == "*":
+        return None
+    return [int(number) for number in re.findall(r'(?<!W/)"(\d{1,9})"', written)]
+
+
 def job_id(written: str) -> UUID:
     try:
         return UUID(written)

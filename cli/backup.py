@@ -83,6 +83,10 @@ def connected() -> Iterator[Connection]:
 
 
 def folder() -> Path:
+    if "://" in settings().models_url:
+        raise Refused(
+            f"MODELS_URL is {settings().models_url}, and only a folder is backed up; copy the bucket by its tools"
+        )
     return Path(settings().models_url)
 
 

@@ -46,6 +46,18 @@ class InFlight(Conflict):
     code, title, retry_after = "in_flight", "The same request is being stored", 1
 
 
+class NotChecked(Conflict):
+    code, title, retry_after = "not_checked", "No worker has checked this version yet", 1
+
+
+class NotServed(Conflict):
+    code, title = "version_not_served", "This version cannot be served"
+
+
+class PreconditionFailed(ScorelineError):
+    status, code, title = 412, "precondition_failed", "It has changed since you read it"
+
+
 class TooLarge(ScorelineError):
     status, code, title = 413, "too_large", "The body is too large"
 

@@ -32,7 +32,7 @@ WHERE seen_at > clock_timestamp() - interval '10 s' ORDER BY name
 CHAMPIONS = text("""
 SELECT aliases.model, number FROM aliases JOIN versions ON versions.id = version_id WHERE alias = 'champion'
 """)
-FAILING = text("SELECT model || ':' || number AS ref, failure FROM versions WHERE failure IS NOT NULL")
+FAILING = text("SELECT model || ':' || number AS ref, failure FROM versions WHERE failure IS NOT NULL AND is_active")
 
 
 @dataclass(frozen=True, slots=True)

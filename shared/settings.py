@@ -31,7 +31,16 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0", description="the Redis or Valkey server that carries hints and wake-ups"
     )
-    models_url: str = Field("models", description="the folder that holds the trained artefacts")
+    models_url: str = Field(
+        "models",
+        description="the folder that holds the trained artefacts, or an object store such as s3://bucket/models",
+    )
+    models_cache: str = Field(
+        "", description="where workers keep what they read from an object store; by default in the cache of their user"
+    )
+    models_bytes: int = Field(
+        512 << 20, ge=0, description="what the models in memory may take, in each process; what the cache may take, too"
+    )
     slice_records: int = Field(
         10_000,
         ge=1,

@@ -96,7 +96,11 @@ class Key(Table):
 
 
 class Version(Table):
-    """A trained model, immutable but for `is_active` and `failure`."""
+    """A trained model, immutable but for `is_active` and for what the load gate finds.
+
+    The gate measures `slice_records`, keeps the `example_output` (of each output by its name) if there was none, and
+    then sets `checked_at`; or it says in `failure` why no worker may load this.
+    """
 
     __tablename__ = "versions"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -114,6 +118,8 @@ class Version(Table):
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     failure: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    example_output: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    checked_at: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("model", "number"),
         CheckConstraint("number > 0", name="number_from_one"),
@@ -244,4 +250,4 @@ class Worker(Table):
 
 
 # The newest migration that this code needs; a test compares it with migrations/.
-REVISION = "0004"
+REVISION = "0005"

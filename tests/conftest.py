@@ -80,6 +80,8 @@ def forget() -> None:
     for cached in (settings, db.engine, db.autocommit, queue.producer, queue.redis):
         cached.cache_clear()
     registry._signatures.clear()  # by the ids of another database
+    if "worker.models" in sys.modules:
+        sys.modules["worker.models"].forget()
 
 
 @pytest.fixture(scope="session")
@@ -175,13 +177,17 @@ class Service:
         with environment(**self.env):
             return httpx.Client(base_url=self.url, headers={"X-API-Key": new_key(name)}, timeout=30)
 
+    def admin(self) -> httpx.Client:
+        with environment(**self.env):
+            return httpx.Client(base_url=self.url, headers={"X-API-Key": new_key(is_admin=True)}, timeout=30)
 
-def new_key(name: str | None = None) -> str:
+
+def new_key(name: str | None = None, is_admin: bool = False) -> str:
     from shared import keys
 
     name = name or f"user{next(numbers)}"
     with db.transaction() as session:
-        user = keys.create_user(session, f"{name}@example.org", name)
+        user = keys.create_user(session, f"{name}@example.org", name, is_admin=is_admin)
         return keys.issue(session, user.id, "test")
 
 

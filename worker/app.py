@@ -7,6 +7,7 @@ from worker import metrics  # before all that counts
 
 # isort: split
 import sklearn.ensemble  # noqa: F401  imported before the fork, so that 187 MB are shared by all processes
+from billiard.process import current_process
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init
 from threadpoolctl import threadpool_limits
@@ -15,6 +16,7 @@ from shared import queue
 from shared.logs import configure
 from shared.processes import die_with_parent
 from shared.settings import settings
+from worker import checking, warm
 from worker.relay import Relay
 
 app = Celery("scoreline", broker=settings().redis_url, include=["worker.tasks"])
@@ -50,3 +52,6 @@ def prepare_process(**_: Any) -> None:
     queue.after_fork()
     metrics.take_place()
     threadpool_limits(limits=1)
+    warm.keeper().start()
+    if current_process().index == 0:
+        checking.start()

@@ -35,6 +35,7 @@ LOADING = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 5, 30),
 )
 HITS = Counter("scoreline_model_cache_hits_total", "Claims whose model the process had loaded before.", ["model"])
+EVICTED = Counter("scoreline_models_evicted_total", "Models that left the memory of a process for others.", ["model"])
 RESCUED = Counter("scoreline_relay_rescued_slices_total", "Slices taken back from workers that died.")
 resent = Counter("scoreline_relay_resent_hints_total", "Hints that were lost and sent again.", ["lane"])
 

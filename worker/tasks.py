@@ -60,6 +60,9 @@ def results_of(lane: Lane, held: list[Claimed]) -> list[Result]:
         model = models.load(held[0].version_id)
         with counts.SCORING[lane].time():
             return scoring.score(model, held)
+    except models.Unfit as error:  # for good: no attempt will do better
+        log.warning("%s", error)
+        return [scoring.failed(claimed, {"code": error.code, "detail": error.detail}) for claimed in held]
     except models.CannotLoad as error:
         log.warning("%s", error)
         return failures(held, {"code": error.code, "detail": error.detail})

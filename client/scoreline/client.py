@@ -24,6 +24,7 @@ from scoreline.uploads import Told, Upload
 DEFAULT_URL = "http://127.0.0.1:8000"
 LONGEST_WAIT = 60
 STORE_SECONDS = 600  # 10 million records are stored in half a minute, after the last byte has come
+NOT_THERE = 404
 SILENT_SECONDS = 120  # between two slices of a job that is followed; then it is asked for again
 
 
@@ -59,6 +60,33 @@ class Client:
     def jobs(self, **filters: Any) -> Answer:
         """A page of your jobs, newest first; `status`, `model`, `limit` and `after` choose which."""
         return self.ask("GET", "/jobs", params={name: value for name, value in filters.items() if value is not None})
+
+    def models(self, name: str | None = None) -> Answer:
+        """The versions of all models, or of one, each with its metrics and the aliases that point at it."""
+        return self.ask("GET", f"/models/{quote(name, safe='')}" if name else "/models")
+
+    def alias(self, model: str, alias: str) -> Answer | None:
+        """Where an alias points, with the `revision` that counts its moves; None if there is none."""
+        try:
+            return self.ask("GET", f"/models/{quote(model, safe='')}/aliases/{quote(alias, safe='')}")
+        except Refused as error:
+            if error.status == NOT_THERE:
+                return None
+            raise
+
+    def promote(self, ref: str, alias: str = "champion", revision: int | None = None) -> Answer:
+        """Has the alias mean the version that `ref` names, such as housing:3, for every request from now on.
+
+        With `revision` only if it was not moved since; 0 is for an alias that is not there yet. A version that was
+        registered this moment is waited for, until a worker has checked it.
+        """
+        model, _, number = ref.partition(":")
+        if not number.isdecimal():
+            raise Refused({"detail": f'"{ref}" names no version; write it like housing:3'})
+        condition = {"If-None-Match": "*"} if revision == 0 else {"If-Match": f'"{revision}"'}
+        path = f"/models/{quote(model, safe='')}/aliases/{quote(alias, safe='')}"
+        headers = {} if revision is None else condition
+        return patiently(lambda: self.ask("PUT", path, json={"version": int(number)}, headers=headers))
 
     def queue(self) -> Answer:
         return self.ask("GET", "/queue")

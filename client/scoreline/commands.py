@@ -10,6 +10,7 @@ import click
 from scoreline.client import Client
 from scoreline.errors import Refused, ScorelineError, Unreachable, Unusable
 from scoreline.jobs import cancel, jobs, results, retry
+from scoreline.models import models, promote
 from scoreline.report import FAILED, UNREACHABLE, USAGE, say, say_errors, show
 from scoreline.scoring import score
 
@@ -85,7 +86,7 @@ def feature(written: str) -> tuple[str, Any]:
         return name, value or None
 
 
-for command in (score, jobs, cancel, retry, results):
+for command in (score, jobs, cancel, retry, results, models, promote):
     scoreline.add_command(command)
 
 

@@ -11,6 +11,7 @@ Answered = TypeVar("Answered")
 DELAYS = (0.5, 1, 2, 4, 8, 16, 32)  # a minute: a restart of the service, or the storing of 10 million records
 LONGEST_DELAY = 60
 BUSY = (429, 502, 503, 504)
+SOON = ("in_flight", "not_checked")
 
 
 def patiently(ask: Callable[[], Answered]) -> Answered:
@@ -28,4 +29,4 @@ def patiently(ask: Callable[[], Answered]) -> Answered:
 
 
 def may_pass(error: Refused | Unreachable) -> bool:
-    return isinstance(error, Unreachable) or error.status in BUSY or error.code == "in_flight"
+    return isinstance(error, Unreachable) or error.status in BUSY or error.code in SOON

@@ -38,7 +38,7 @@ def second_version() -> Version:
         first = session.query(Version).one()
         columns = Version.__table__.columns.keys()
         fields = {name: getattr(first, name) for name in columns if name not in ("id", "number", "created_at")}
-        inputs = [*first.signature["inputs"], {"name": "garden"}]
+        inputs = [*first.signature["inputs"], {"name": "garden", "type": "number"}]
         fields["signature"] = {**first.signature, "inputs": inputs}
         return registry.register(session, **fields)
 
@@ -76,7 +76,7 @@ def test_a_version_that_was_switched_off_takes_nothing_more(hints: Hints, owner:
 
 
 def test_a_key_is_not_burned_by_a_job_that_was_not_stored(hints: Hints, owner: int) -> None:
-    """The alias moves between the look-up and the storing, while another request holds the key and then lets it go."""
+    """Between look-up and storing the version goes, while another request holds the key and then lets go of it."""
     second = second_version()
     use = Use(owner, "/predict", "order-7", "digest", jobs.new_id())
     answers: list[Any] = []
@@ -91,9 +91,10 @@ def test_a_key_is_not_burned_by_a_job_that_was_not_stored(hints: Hints, owner: i
         eventually(somebody_waits_for_a_lock)
         with db.transaction() as session:
             registry.point(session, second, "champion")
+            registry.activate(session, "housing", 1, is_active=False)
         other.rollback()
         sender.join()
-    assert isinstance(answers[0], Conflict), "moved while it was stored"
+    assert isinstance(answers[0], Conflict), "switched off while it was stored"
     again = Asked(use.job_id, owner, "housing", {**HOUSE, "garden": 1.0}, use=use)
     assert isinstance(accept([again], hints)[0], Accepted)
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared import db, health, jobs, keys, registry
 from shared.jobs import Claimed, NewJob, Result
-from shared.tables import Lane, Slice
+from shared.tables import NOW, Lane, Slice
 
 LEASE = 10.0
 
@@ -30,6 +30,7 @@ def make_version(session: Session, model: str = "housing") -> int:
         slice_records=10,
         artifact="x.joblib",
         sha256="0",
+        checked_at=NOW,
     )
     return version.id
 

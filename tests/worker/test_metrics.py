@@ -79,7 +79,7 @@ def test_the_processes_are_added_up_and_one_that_is_killed_loses_nothing(countin
     assert value(before, "scoreline_scoring_seconds_count", lane="bulk") == RECORDS / 200
     assert value(before, "scoreline_slice_waiting_seconds_count", lane="bulk") == RECORDS / 200
     assert value(before, "scoreline_model_load_seconds_count", model="housing") == 2
-    assert value(before, "scoreline_model_cache_hits_total", model="housing") == RECORDS / 200 - 2
+    assert value(before, "scoreline_model_cache_hits_total", model="housing") == RECORDS / 200, "it was there before"
     assert value(before, "scoreline_jobs_finished_total", status="succeeded") == 1
     assert value(before, "scoreline_database_pool_size", pool="statement") == 16
 

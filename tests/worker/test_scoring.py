@@ -12,14 +12,13 @@ from sklearn.linear_model import LinearRegression
 from sqlalchemy import text
 
 from shared import db, jobs, keys
-from shared.errors import ScorelineError
 from shared.features import Number
 from shared.jobs import Claimed, NewJob, Result
 from shared.signature import OUTPUTS, Signature
 from shared.tables import Lane, Version
-from worker import models, scoring, tasks
+from worker import models, scoring, store, tasks
 from worker.estimators import estimator_of
-from worker.models import CannotLoad, Model
+from worker.models import CannotLoad, Model, Unfit
 
 INTERVAL = {"level": 0.9, "half_width": 10.0, "minimum": 0.0}
 
@@ -89,15 +88,16 @@ def test_missing_values_reach_the_model_as_nan() -> None:
 def test_a_changed_artefact_is_not_loaded(trained_database: str) -> None:
     with db.transaction() as session:
         version = session.query(Version).one()
-    assert models.checked_bytes(version)
-    path = models.folder() / version.artifact
+    assert models.load(version.id)
+    models.forget()
+    path = store.folder() / version.artifact
     content = bytearray(path.read_bytes())
+    path.unlink()
+    with pytest.raises(CannotLoad, match="is not in MODELS_URL"):
+        models.load(version.id)
     content[1000] ^= 1
     path.write_bytes(content)
-    with pytest.raises(CannotLoad, match="is not the registered artefact"):
-        models.load(version.id)
-    path.unlink()
-    with pytest.raises(ScorelineError, match="is not in MODELS_URL"):
+    with pytest.raises(Unfit, match="is not the registered artefact"):
         models.load(version.id)
 
 
@@ -106,7 +106,7 @@ def test_an_artefact_that_is_no_model_is_said_so(trained_database: str) -> None:
     with db.transaction() as session:
         version = session.query(Version).one()
         version.sha256 = sha256(content).hexdigest()
-    (models.folder() / version.artifact).write_bytes(content)
+    (store.folder() / version.artifact).write_bytes(content)
     with pytest.raises(CannotLoad, match="housing:1 cannot be loaded"):
         models.load(version.id)
 
@@ -117,7 +117,7 @@ def test_a_version_that_cannot_be_loaded_fails_its_jobs_after_the_attempts(train
         owner = keys.create_user(session, "a@example.org", "a").id
         job = NewJob(jobs.new_id(), owner, version.id, [[1.0] * 8], {})
         jobs.accept(session, [job])
-    (models.folder() / version.artifact).unlink()
+    (store.folder() / version.artifact).unlink()
     for attempt in range(1, 4):
         with db.transaction() as session:
             session.execute(text("UPDATE slices SET available_at = clock_timestamp()"))
