@@ -69,7 +69,9 @@ def check_names(name: str, alias: str | None) -> None:
         try:
             Ref.parse(written)
         except NotFound as error:
-            raise Invalid(f"{what} is no name: it takes up to 64 of a-z, 0-9, - and _, a letter or digit first") from error
+            raise Invalid(
+                f"{what} is no name: it takes up to 64 of a-z, 0-9, - and _, a letter or digit first"
+            ) from error
 
 
 def example(name: str, source: str | None) -> "Trained":

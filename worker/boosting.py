@@ -13,6 +13,8 @@ from worker.training import Places
 
 ROUNDS = 300
 RATE = 0.08
+# Without it the leaves of rare classes run away: log loss 2.77 for 1.80 of 80,000 rows with 28 classes.
+CAUTION = 5.0
 # Rounds without a gain after which there is none to come.
 PATIENCE = 20
 # A round grows a tree for each of more than two classes: on 100,000 rows and 20 columns 10 ms a tree.
@@ -40,9 +42,8 @@ def most_rounds(classes: int) -> int:
 def stopped(kind: Model, records: Records, rounds: int, fit: Places, others: Places) -> tuple[Pipeline, int]:
     """A model of the rows to fit that stopped when the other rows were told no better, and its best round."""
     before = Pipeline([*preparation(records), ("end", "passthrough")])
-    model = kind(
-        max_iter=rounds, learning_rate=RATE, early_stopping=True, n_iter_no_change=PATIENCE, tol=0, random_state=0
-    )
+    stop = {"early_stopping": True, "n_iter_no_change": PATIENCE, "tol": 0}
+    model = kind(max_iter=rounds, learning_rate=RATE, l2_regularization=CAUTION, random_state=0, **stop)
     truth = truth_of(records)
     matrix = before.fit_transform(records.matrix[fit], truth[fit])
     model.fit(matrix, truth[fit], X_val=before.transform(records.matrix[others]), y_val=truth[others])
@@ -51,7 +52,8 @@ def stopped(kind: Model, records: Records, rounds: int, fit: Places, others: Pla
 
 def final(kind: Model, records: Records, rounds: list[int], fit: Places) -> Pipeline:
     """A model of all rows to fit, with the rounds that were best on rows not seen."""
-    model = kind(max_iter=int(np.median(rounds)), learning_rate=RATE, early_stopping=False, random_state=0)
+    options = {"max_iter": int(np.median(rounds)), "early_stopping": False, "random_state": 0}
+    model = kind(learning_rate=RATE, l2_regularization=CAUTION, **options)
     return Pipeline([*preparation(records), ("model", model)]).fit(records.matrix[fit], truth_of(records)[fit])
 
 

@@ -10,23 +10,24 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 from shared.signature import Matrix
 from worker import boosting
 from worker.records import Labels, Records
-from worker.training import Trained, folds, split, trained
+from worker.training import Trained, few_threads, folds, split, trained
 
 
 def train(records: Records) -> Trained:
     """A model of the classes, measured on a fifth of the rows of each that it never saw."""
     began = time.perf_counter()
-    truth = boosting.truth_of(records)
-    parts = split(len(truth), strata=truth)
-    most = boosting.most_rounds(len(np.unique(truth)))
-    rounds = [
-        boosting.stopped(HistGradientBoostingClassifier, records, most, parts.fit[some], parts.fit[others])[1]
-        for some, others in folds(len(parts.fit), strata=truth[parts.fit])
-    ]
-    pipeline = boosting.final(HistGradientBoostingClassifier, records, rounds, parts.fit)
-    likely = pipeline.predict_proba(records.matrix[parts.held_out])
-    figures = metrics(truth[parts.fit], truth[parts.held_out], likely, pipeline.classes_)
-    return trained(records, parts, pipeline, figures, began, labels=pipeline.classes_.tolist())
+    with few_threads(len(records.matrix)):
+        truth = boosting.truth_of(records)
+        parts = split(len(truth), strata=truth)
+        most = boosting.most_rounds(len(np.unique(truth)))
+        rounds = [
+            boosting.stopped(HistGradientBoostingClassifier, records, most, parts.fit[some], parts.fit[others])[1]
+            for some, others in folds(len(parts.fit), strata=truth[parts.fit])
+        ]
+        pipeline = boosting.final(HistGradientBoostingClassifier, records, rounds, parts.fit)
+        likely = pipeline.predict_proba(records.matrix[parts.held_out])
+        figures = metrics(truth[parts.fit], truth[parts.held_out], likely, pipeline.classes_)
+        return trained(records, parts, pipeline, figures, began, labels=pipeline.classes_.tolist())
 
 
 def metrics(fitted: Labels, truth: Labels, likely: Matrix, classes: Labels) -> dict[str, Any]:

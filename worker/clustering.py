@@ -14,7 +14,7 @@ from shared.signature import Matrix
 from worker.columns import typical
 from worker.records import Records
 from worker.steps import Scaled
-from worker.training import SEED, Trained, split, trained
+from worker.training import SEED, Trained, few_threads, split, trained
 
 CHOICES = range(2, 11)
 # A silhouette compares every row with every other: 0.05 s for so many.
@@ -26,24 +26,25 @@ CHOICE_ROWS = 10_000
 def train(records: Records, clusters: int | None = None) -> Trained:
     """A k-means model; where not told, with as many clusters as stand out best from each other."""
     began = time.perf_counter()
-    parts = split(len(records.matrix))
-    fit, held_out = records.matrix[parts.fit], records.matrix[parts.held_out]
-    scale = Scaled(categories(records)).fit(fit)
-    rows = scale.transform(fit)
-    different = len(np.unique(rows, axis=0))
-    if different <= (clusters or CHOICES[0]):
-        raise Invalid(f"{different} different rows are too few for {clusters or CHOICES[0]} clusters; give more")
-    choice = {} if clusters else silhouettes(rows[:CHOICE_ROWS], different)
-    many = clusters or max(choice, key=lambda number: choice[number])
-    model = KMeans(many, n_init=10, random_state=0).fit(rows)
-    figures = {
-        "silhouette": silhouette(scale.transform(held_out), model),
-        "clusters": [described(records, fit[model.labels_ == label], label) for label in range(many)],
-        "choice": {str(number): value for number, value in choice.items()},
-        "baseline": {"silhouette": by_chance(fit, held_out, scale, many)},
-    }
-    pipeline = Pipeline([("scale", scale), ("model", model)])
-    return trained(records, parts, pipeline, figures, began, labels=range(many))
+    with few_threads(len(records.matrix)):
+        parts = split(len(records.matrix))
+        fit, held_out = records.matrix[parts.fit], records.matrix[parts.held_out]
+        scale = Scaled(categories(records)).fit(fit)
+        rows = scale.transform(fit)
+        different = len(np.unique(rows, axis=0))
+        if different <= (clusters or CHOICES[0]):
+            raise Invalid(f"{different} different rows are too few for {clusters or CHOICES[0]} clusters; give more")
+        choice = {} if clusters else silhouettes(rows[:CHOICE_ROWS], different)
+        many = clusters or max(choice, key=lambda number: choice[number])
+        model = KMeans(many, n_init=4, random_state=0).fit(rows)
+        figures = {
+            "silhouette": silhouette(scale.transform(held_out), model),
+            "clusters": [described(records, fit[model.labels_ == label], label) for label in range(many)],
+            "choice": {str(number): value for number, value in choice.items()},
+            "baseline": {"silhouette": by_chance(fit, held_out, scale, many)},
+        }
+        pipeline = Pipeline([("scale", scale), ("model", model)])
+        return trained(records, parts, pipeline, figures, began, labels=range(many))
 
 
 def categories(records: Records) -> tuple[tuple[int, int], ...]:

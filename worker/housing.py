@@ -136,7 +136,7 @@ def from_scikit_learn(fetched: pd.DataFrame) -> pd.DataFrame:
 def california() -> Table:
     try:
         with warnings.catch_warnings(action="ignore"):  # it warns before its second try; the error below says enough
-            fetched = fetchcalifornia_housing(as_frame=True, n_retries=1)
+            fetched = fetch_california_housing(as_frame=True, n_retries=1)
     except OSError as error:
         raise Invalid(
             f"the California housing data cannot be downloaded ({error}); "
@@ -145,4 +145,9 @@ def california() -> Table:
     frame = from_scikit_learn(fetched.frame)
     # The download's own digest is checked by scikit-learn; this one is of the numbers that come out.
     digest = hashlib.sha256(frame.to_numpy().tobytes()).hexdigest()
-    return Table(pa.Table.from_pandas(frame), "California housing census of 1990, by scikit-learn", synthetic=False, sha256=digest)
+    return Table(
+        pa.Table.from_pandas(frame),
+        "California housing census of 1990, by scikit-learn",
+        synthetic=False,
+        sha256=digest,
+    )

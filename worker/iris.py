@@ -24,8 +24,6 @@ def load() -> Table:
     flowers = load_iris()
     fields = [pa.field(name, pa.float64(), metadata={"description": "in centimetres"}) for name in NAMES]
     species = flowers.target_names[flowers.target].tolist()
-    data = pa.table(
-        [*flowers.data.T, pa.array(species)], schema=pa.schema([*fields, pa.field(TARGET, pa.string())])
-    )
+    data = pa.table([*flowers.data.T, pa.array(species)], schema=pa.schema([*fields, pa.field(TARGET, pa.string())]))
     digest = hashlib.sha256(flowers.data.tobytes() + flowers.target.tobytes()).hexdigest()
     return Table(data, "Fisher's iris, by scikit-learn", synthetic=False, sha256=digest)

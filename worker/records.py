@@ -40,7 +40,6 @@ class Records:
     warnings: tuple[str, ...] = ()
 
 
-
 def records_of(
     table: Table,
     target: str | None = None,
@@ -130,7 +129,7 @@ def labels_of(target: Column, rows: NDArray[np.bool_]) -> tuple[Labels, NDArray[
         )
     written = labels_as_people_write(target.feature, classes)
     rare = [str(written[place]) for place in np.flatnonzero(~often)]
-    why = f'in fewer than {FEWEST_OF_CLASS} rows, too few to learn and to test: {", ".join(rare[:10])}'
+    why = f"in fewer than {FEWEST_OF_CLASS} rows, too few to learn and to test: {', '.join(rare[:10])}"
     if often.sum() < 2:
         raise Invalid(f'of the classes of "{name}" all but {int(often.sum())} are seen {why}; give more rows of them')
     marks = rows.copy()
@@ -145,13 +144,11 @@ def labels_as_people_write(feature: AnyFeature, classes: Numbers) -> Labels:
     if isinstance(feature, Category):
         return np.array([feature.decode(place) for place in classes], dtype=object)
     if isinstance(feature, Boolean):
-        return classes == 1
+        return np.asarray(classes == 1)
     return classes.astype(int) if bool((classes % 1 == 0).all()) else classes
 
 
-def with_inputs(
-    records: Records, truth: Numbers | None, leave_out: Collection[str], keep: Collection[str]
-) -> Records:
+def with_inputs(records: Records, truth: Numbers | None, leave_out: Collection[str], keep: Collection[str]) -> Records:
     """The records with each column that can be learned from."""
     columns: list[Column] = []
     left_out: list[tuple[str, str]] = []

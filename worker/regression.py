@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from shared.features import Numbers
 from worker import boosting
 from worker.records import Records
-from worker.training import Places, Split, Trained, folds, split, trained
+from worker.training import Places, Split, Trained, few_threads, folds, split, trained
 
 LEVEL = 0.9
 
@@ -22,11 +22,12 @@ LEVEL = 0.9
 def train(records: Records, given: Pipeline | None = None) -> Trained:
     """A model of the target, measured on a fifth of the rows that it never saw; `given` is one to fit as it is."""
     began = time.perf_counter()
-    parts, truth = split(len(records.matrix)), boosting.truth_of(records)
-    fit = fitted_as_given(records, given) if given else fitted_to(records)
-    pipeline, errors = fit(parts.fit)
-    interval = {"level": LEVEL, "half_width": half_width(errors), "minimum": float(truth[parts.fit].min())}
-    return trained(records, parts, pipeline, metrics(records, parts, pipeline, interval), began)
+    with few_threads(len(records.matrix)):
+        parts, truth = split(len(records.matrix)), boosting.truth_of(records)
+        fit = fitted_as_given(records, given) if given else fitted_to(records)
+        pipeline, errors = fit(parts.fit)
+        interval = {"level": LEVEL, "half_width": half_width(errors), "minimum": float(truth[parts.fit].min())}
+        return trained(records, parts, pipeline, metrics(records, parts, pipeline, interval), began)
 
 
 Fit = Callable[[Places], tuple[Pipeline, Numbers]]

@@ -15,6 +15,7 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from shared.signature import OUTPUTS, Label, Matrix, Signature
 from worker.columns import seen, typical
@@ -25,6 +26,7 @@ HELD_OUT = 0.2
 FOLDS = 5
 # So many errors of rows that a model has not seen give the 90 % interval to about 0.8 points of coverage.
 CALIBRATION_ROWS = 1_500
+MANY_ROWS = 50_000
 
 Places = NDArray[np.int_]
 
@@ -74,6 +76,14 @@ def folds(rows: int, strata: Labels | None = None) -> Iterator[tuple[Places, Pla
         looked_at += len(others)
         if looked_at >= CALIBRATION_ROWS:
             return
+
+
+def few_threads(rows: int) -> Any:
+    """One thread for few rows, two for many: more wait for each other where other processes are busy.
+
+    On a busy machine with four cores the sample took 1.4 s with one thread, and 7 to 18 s with four.
+    """
+    return threadpool_limits(limits=1 if rows < MANY_ROWS else 2)
 
 
 def trained(
