@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from shared.features import AnyFeature, Number, Numbers
+from shared.features import AnyFeature, Category, Number, Numbers
 
 ID_NAME = re.compile(
     r"(?i:(?:^|[\W_])(?:id|ids|uid|uuid|guid|key|index|idx|number|no|nr|row|rownum|serial)$)|[a-z0-9]I[Dd]$"
@@ -13,23 +13,30 @@ ID_NAME = re.compile(
 CORRELATION = 0.99999
 
 
-def leak(feature: AnyFeature, codes: Numbers, truth: Numbers | None, target: str | None) -> str | None:
+def leak(feature: AnyFeature, codes: Numbers, target: AnyFeature | None, truth: Numbers | None) -> str | None:
     """Why this column gives too much away; None if it does not."""
     if isinstance(feature, Number) and is_id(feature.name, codes):
         return "is an id: whole numbers, in every row another"
-    if truth is None:
+    if target is None or truth is None:
         return None
     both = ~np.isnan(codes) & ~np.isnan(truth)
     if both.mean() < 0.5:
         return None
     codes, truth = codes[both], truth[both]
-    if np.array_equal(codes, truth) and isinstance(feature, Number):
-        return f'is equal to the target "{target}"'
+    if np.array_equal(codes, truth) and means_the_same(feature, target):
+        return f'is equal to the target "{target.name}"'
     if rewritten(codes, truth):
-        return f'is the target "{target}" in other words: each tells the other'
+        return f'is the target "{target.name}" in other words: each tells the other'
     if isinstance(feature, Number) and is_line(codes, truth):
-        return f'is the target "{target}" on another scale'
+        return f'is the target "{target.name}" on another scale'
     return None
+
+
+def means_the_same(feature: AnyFeature, target: AnyFeature) -> bool:
+    """Whether equal numbers in a matrix are equal values."""
+    if isinstance(feature, Category) and isinstance(target, Category):
+        return feature.categories == target.categories
+    return type(feature) is type(target)
 
 
 def is_id(name: str, codes: Numbers) -> bool:

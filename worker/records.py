@@ -61,7 +61,7 @@ def records_of(
     table = replace(table, data=table.data.filter(pa.array(marks)))
     check_rows(table.data.num_rows)
     begun = Records(chosen, table, (), np.empty((0, 0)), target, truth, inferred, (), (*warnings, *more))
-    return with_inputs(begun, found.codes[marks], leave_out, keep)
+    return with_inputs(begun, Column(found.feature, found.values.filter(pa.array(marks))), leave_out, keep)
 
 
 def check_asked(
@@ -148,7 +148,7 @@ def labels_as_people_write(feature: AnyFeature, classes: Numbers) -> Labels:
     return classes.astype(int) if bool((classes % 1 == 0).all()) else classes
 
 
-def with_inputs(records: Records, truth: Numbers | None, leave_out: Collection[str], keep: Collection[str]) -> Records:
+def with_inputs(records: Records, target: Column | None, leave_out: Collection[str], keep: Collection[str]) -> Records:
     """The records with each column that can be learned from."""
     columns: list[Column] = []
     left_out: list[tuple[str, str]] = []
@@ -159,7 +159,7 @@ def with_inputs(records: Records, truth: Numbers | None, leave_out: Collection[s
         try:
             if name in leave_out:
                 raise Unusable("was asked to be")
-            columns.append(usable(data, place, truth, records.target, kept=name in keep))
+            columns.append(usable(data, place, target, kept=name in keep))
         except Unusable as problem:
             if name in keep:
                 raise Invalid(f'column "{name}" cannot be kept: it {problem.why}') from problem
@@ -179,7 +179,7 @@ def with_inputs(records: Records, truth: Numbers | None, leave_out: Collection[s
     )
 
 
-def usable(data: pa.Table, place: int, truth: Numbers | None, target: str | None, kept: bool) -> Column:
+def usable(data: pa.Table, place: int, target: Column | None, kept: bool) -> Column:
     """The column as an input; or Unusable."""
     field = data.schema.field(place)
     description = (field.metadata or {}).get(b"description", b"").decode(errors="replace")
@@ -187,6 +187,7 @@ def usable(data: pa.Table, place: int, truth: Numbers | None, target: str | None
     if kept:
         return column
     check_varied(column)
-    if why := leak(column.feature, column.codes, truth, target):
+    told = (target.feature, target.codes) if target else (None, None)
+    if why := leak(column.feature, column.codes, *told):
         raise Unusable(why, may_be_kept=True)
     return column
