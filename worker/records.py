@@ -1,5 +1,6 @@
 """What a model is fitted on: typed inputs as a matrix, the target, and what was left out of the table and why."""
 
+import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -163,7 +164,7 @@ def with_inputs(records: Records, target: Column | None, leave_out: Collection[s
         except Unusable as problem:
             if name in keep:
                 raise Invalid(f'column "{name}" cannot be kept: it {problem.why}') from problem
-            hint = f" (to use it all the same: --keep {name})" if problem.may_be_kept else ""
+            hint = f" (to use it all the same: --keep {shlex.quote(name)})" if problem.may_be_kept else ""
             left_out.append((name, problem.why + hint))
     if not columns:
         why = "; ".join(f'"{name}" {reason}' for name, reason in left_out[:10])

@@ -13,10 +13,10 @@ from shared.errors import Invalid
 
 DELIMITERS = ",;\t|"
 # What people write where there is nothing. In a column of text these stay text: "NA" may be Namibia.
-MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", "--", ".")
+MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "unknown", "k.a.", "?", "-", "--", ".")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 # With fewer numbers than this among its cells a column is text.
-NUMBERS_SHARE = 0.95
+NUMBERS_SHARE = 0.8
 SHOWN = 3
 
 
