@@ -17,7 +17,7 @@ RATE = 0.08
 CAUTION = 5.0
 # Rounds without a gain after which there is none to come.
 PATIENCE = 20
-# A round grows a tree for each of more than two classes: on 100,000 rows and 20 columns 10 ms a tree.
+# A round grows a tree for each of more than two classes: 80,000 rows with 28 classes take 37 s with so many.
 MOST_TREES = 2_000
 
 Model = Callable[..., Any]

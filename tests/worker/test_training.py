@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
 from shared.errors import Invalid
 from shared.features import Boolean, Category, Date, Number
@@ -61,7 +62,8 @@ def outputs(trained: Trained, records: list[dict[str, object]]) -> list[list[obj
     signature = trained.signature
     rows = [signature.check_record(record, "it") for record in records]
     estimator = estimator_of(trained.pipeline, trained.task, signature, trained.metrics)
-    return (estimator.rows or np.ndarray.tolist)(estimator.scores(signature.encode(rows)))
+    with threadpool_limits(1):  # as a worker does; more threads wait for each other on a busy machine, up to 20 s
+        return (estimator.rows or np.ndarray.tolist)(estimator.scores(signature.encode(rows)))
 
 
 def test_metrics_are_those_of_the_held_out_rows(house: Trained, census: Records) -> None:
