@@ -192,10 +192,10 @@ def new_key(name: str | None = None, is_admin: bool = False) -> str:
 
 
 def train_housing() -> None:
-    from worker import housing, training
+    from worker import housing
     from worker.publishing import publish
 
-    trained = training.train_regression(housing.load("sample"), housing.FEATURES, housing.TARGET, housing.prepare())
+    trained = housing.train("sample")
     with db.transaction() as session:
         publish(session, "housing", trained)
 
