@@ -1,0 +1,38 @@
+"""A small disk of the storm's own, which can be filled; only where mounting is allowed."""
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+
+from shared.processes import libc
+
+CLONE_NEWNS = 0x00020000
+MS_REC, MS_PRIVATE = 0x4000, 1 << 18
+SIZE = b"size=1g,mode=0700"
+
+
+@cache
+def is_own() -> bool:
+    """Puts this process, and what it starts from now on, where mounts are nobody else's and go with it."""
+    if libc is None or os.geteuid() != 0 or libc.unshare(ctypes.c_int(CLONE_NEWNS)):
+        return False
+    return libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None) == 0
+
+
+def mount(folder: Path) -> bool:
+    """Whether the folder, which is made, is a disk of its own now."""
+    folder.mkdir(mode=0o700)
+    if not is_own():
+        return False
+    assert libc is not None
+    return libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", ctypes.c_ulong(0), SIZE) == 0
+
+
+def fill(folder: Path) -> Path:
+    """Leaves not a byte; gives the file that takes them all."""
+    ballast = folder / "ballast"
+    with open(ballast, "wb") as file:
+        free = os.statvfs(folder)
+        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+    return ballast
