@@ -6,7 +6,7 @@ r"""The life of a job and of its slices. Every change of status is one guarded s
    |  |   \ expire     | |
    |  |    `-----------|-|----------------------> expired      it did not start in time
    |  |                | |
-   |  `--- give_back --' |                                     orderly stop: nothing is counted
+   |  `--- give_back --' |                                     orderly stop (release): nothing is counted
    |  `--- postpone -----'                                     the attempt as a whole failed: failures + 1, backoff
    `------ rescue                                              the lease is over, the worker dead: crashes + 1
 
@@ -15,6 +15,7 @@ Locks are taken in one order: slices by id, then the job.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -259,22 +260,23 @@ taken AS (
 SELECT * FROM taken ORDER BY id
 """
 
-# All that wait for the version of the oldest; a slice that has killed a worker is taken alone.
+# All that wait for the version of the oldest; those whose worker died are taken apart from the others.
 CLAIM_SINGLE = Prepared(
     "claim_single",
     f"""
 WITH oldest AS (
-    SELECT id, version_id, crashes FROM slices WHERE lane = 'single' AND {CLAIMABLE}
+    SELECT id, version_id, crashes FROM slices WHERE lane = 'single' AND {CLAIMABLE} AND (crashes = 0 OR :isolate)
     ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
 ), mine AS (
     SELECT id FROM slices
     WHERE lane = 'single' AND {CLAIMABLE} AND version_id = (SELECT version_id FROM oldest)
-      AND (id = (SELECT id FROM oldest) OR (crashes = 0 AND (SELECT crashes FROM oldest) = 0))
+      AND (crashes = 0) = (SELECT crashes = 0 FROM oldest)
     ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
 ), {TAKE}""",
     worker="text",
     lease="float8",
     most="int",
+    isolate="bool",
 )
 
 # One slice, of the user with the fewest running. The recursion steps from user to user in the index, so that a
@@ -294,20 +296,27 @@ WITH RECURSIVE waiting AS (
 ), mine AS (
     SELECT picked.id FROM turns CROSS JOIN LATERAL (
         SELECT id FROM slices WHERE lane = 'bulk' AND user_id = turns.user_id AND {CLAIMABLE}
+            AND (crashes = 0 OR :isolate)
         ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) AS picked
     LIMIT 1
 ), {TAKE}""",
     worker="text",
     lease="float8",
+    isolate="bool",
 )
 
 
-def claim(session: Runs, lane: Lane, worker: str, lease_seconds: float, most: int = CLAIM_SINGLES) -> list[Claimed]:
-    """Takes what waits in this lane: many singles of one version, or one slice of bulk."""
+def claim(
+    session: Runs, lane: Lane, worker: str, lease_seconds: float, most: int = CLAIM_SINGLES, isolate: bool = True
+) -> list[Claimed]:
+    """Takes what waits in this lane: many singles of one version, or one slice of bulk.
+
+    Those whose worker died only if they can be isolated now, and never together with others.
+    """
     if lane is Lane.SINGLE:
-        rows = CLAIM_SINGLE(session, worker=worker, lease=lease_seconds, most=most)
+        rows = CLAIM_SINGLE(session, worker=worker, lease=lease_seconds, most=most, isolate=isolate)
     else:
-        rows = CLAIM_BULK(session, worker=worker, lease=lease_seconds)
+        rows = CLAIM_BULK(session, worker=worker, lease=lease_seconds, isolate=isolate)
     return [Claimed(**row._mapping) for row in rows]
 
 
@@ -407,12 +416,28 @@ WITH dead AS (
 UPDATE slices SET status = 'pending', lease_until = NULL, worker = NULL, crashes = crashes + 1,
     available_at = clock_timestamp()
 FROM dead WHERE slices.id = dead.id AND slices.status = 'running' AND slices.lease_until < clock_timestamp()
+RETURNING slices.lane
 """)
 
 
-def rescue(session: Runs) -> int:
-    """Takes back what dead workers held. How many slices."""
-    return session.execute(RESCUE).rowcount  # type: ignore[attr-defined, no-any-return]
+def rescue(session: Runs) -> Counter[Lane]:
+    """Takes back what dead workers held. How many slices of each lane."""
+    return Counter(map(Lane, session.scalars(RESCUE)))
+
+
+RELEASE = text("""
+WITH held AS (
+    SELECT id FROM slices WHERE status = 'running' AND worker = :worker ORDER BY id FOR UPDATE
+)
+UPDATE slices SET status = 'pending', lease_until = NULL, worker = NULL, available_at = clock_timestamp()
+FROM held WHERE slices.id = held.id AND slices.status = 'running' AND slices.worker = :worker
+RETURNING slices.lane
+""")
+
+
+def release(session: Runs, worker: str) -> Counter[Lane]:
+    """Lets go of all that a worker holds which stops in order; nothing is counted. How many slices of each lane."""
+    return Counter(map(Lane, session.scalars(RELEASE, {"worker": worker})))
 
 
 # How many records of a slice have an output, also one that is tried again for the rest.

@@ -10,12 +10,16 @@ from shared import jobs
 from shared.db import statement
 from shared.jobs import Claimed
 from shared.settings import settings
+from worker import slots
 
 log = logging.getLogger(__name__)
 
 
 class Keeper:
-    """Renews the lease of what this process holds three times in each lease; one thread a process."""
+    """Renews the lease of what this process holds three times in each lease; one thread a process.
+
+    Not for ever: a slice that takes longer than `SLICE_SECONDS` hangs, and is let go of however alive this thread is.
+    """
 
     def __init__(self) -> None:
         self.held: Sequence[Claimed] = ()
@@ -25,7 +29,7 @@ class Keeper:
         """Looks at the clock and not at each claim, which would cost every single a change of threads."""
         clock = threading.Event()
         while not clock.wait(settings().lease_seconds / 3):
-            if held := self.held:
+            if (held := self.held) and not slots.is_over():
                 self.renew(held)
 
     def renew(self, held: Sequence[Claimed]) -> None:
@@ -46,9 +50,11 @@ def keeper() -> Keeper:
 
 @contextmanager
 def kept(held: Sequence[Claimed]) -> Iterator[None]:
-    """Keeps the slices from being rescued for as long as the block runs."""
+    """Keeps the slices from being rescued for as long as the block runs, or until it is taken to hang."""
+    slots.begin(settings().slice_seconds)
     keeper().held = held
     try:
         yield
     finally:
         keeper().held = ()
+        slots.end()

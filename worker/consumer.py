@@ -1,0 +1,50 @@
+"""What listens for hints in a worker's main process: as Celery's own, but for how it gets over what is wrong."""
+
+import logging
+from typing import Any
+
+from celery.worker import consumer
+from celery.worker.state import maybe_shutdown
+
+from worker.relay import Relay
+
+LONGEST_PAUSE_SECONDS = 3
+
+log = logging.getLogger(__name__)
+
+
+class Consumer(consumer.Consumer):  # type: ignore[misc]
+    """Finds a Redis that is back within three seconds, where Celery takes 30, and lets the relay go on meanwhile."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        relays = [step for step in self.controller.steps if isinstance(step, Relay)]
+
+        def meanwhile() -> None:
+            maybe_shutdown()
+            for relay in relays:
+                relay.tick_if_due()
+
+        def say(error: Exception, pause: float) -> None:
+            log.warning("Redis does not answer, trying again in %.0f s: %s", pause, error)
+
+        return conn.ensure_connection(
+            say, None, interval_start=1, interval_step=1, interval_max=LONGEST_PAUSE_SECONDS, callback=meanwhile
+        )
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        discard("not a task", message)
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        discard("not a task of ours", message)
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        discard("not the arguments of a task", message)
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        discard("cannot be read", message)
+
+
+def discard(why: str, message: Any) -> None:
+    """One line, without what the message says, which may be long and nobody's to read."""
+    log.warning("discarded a message that is %s, of %d bytes", why, len(message.body or b""))
+    message.ack()
