@@ -22,7 +22,7 @@ def arm(deaths: Deaths) -> None:
         if stores_a_job:
             deaths.here(BEFORE_HINT)
 
-    Session.commit = commit_or_die  # type: ignore[method-assign]
+    Session.commit = commit_or_die  # type: ignore[method-assign, assignment]
     accept.follow_up = deaths.before(accept.follow_up, BEFORE_HINT)  # where the statement was the transaction
     state.accept = deaths.after(accept.accept, BEFORE_REPLY)  # type: ignore[attr-defined]
     bulk.stored = deaths.after(bulk.stored, BEFORE_REPLY)

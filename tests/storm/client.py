@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from threading import Event, Lock
+from types import MappingProxyType
 
 import httpx
 
@@ -15,6 +16,7 @@ from tests.storm.records import record, upload
 
 PAUSE_SECONDS = 0.2
 GIVE_UP_SECONDS = 120
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass
@@ -50,38 +52,30 @@ class Client:
         self.http = httpx.Client(headers={"X-API-Key": key}, timeout=30, verify=False)
         self.stopped = Event()
 
-    def single(self, model: str, keyed: bool, wait: bool = False) -> str | None:
+    def single(self, model: str, keyed: bool, wait: bool = False, income: float | None = None) -> str | None:
         """The id of the job; None when nothing was promised."""
         seed, key = self.chance.getrandbits(60), self.new_key() if keyed else None
         headers = {"Prefer": "wait=5"} if wait else {}
-        body = json.dumps(record(seed)).encode()
-        job = self.send(f"/predict/{model}", body, "application/json", key, headers, timed=not wait)
-        return self.promised(job, "single", model, seed, 1, key)
+        body = json.dumps(record(seed, income)).encode()
+        job = self.send(f"/predict/{model}", body, "application/json", key, headers)
+        return self.promised(job, Promise(job or "", "single", model, seed, 1, key, income))
 
-    def bulk(self, model: str, size: int, keyed: bool, marked: float | None = None) -> str | None:
+    def bulk(self, model: str, size: int, keyed: bool, income: float | None = None) -> str | None:
         seed, key = self.chance.getrandbits(60), self.new_key() if keyed else None
-        made = upload(seed, size, marked)
+        made = upload(seed, size, income)
         job = self.send(f"/jobs?model={model}", made.body, made.kind, key)
-        return self.promised(job, "bulk", model, seed, size, key, marked)
+        return self.promised(job, Promise(job or "", "bulk", model, seed, size, key, income))
 
     def new_key(self) -> str:
         return f"storm-{self.chance.getrandbits(60):x}"
 
-    def promised(
-        self, job: str | None, lane: str, model: str, seed: int, size: int, key: str | None, marked: float | None = None
-    ) -> str | None:
+    def promised(self, job: str | None, promise: Promise) -> str | None:
         if job:
-            self.ledger.note(Promise(job, lane, model, seed, size, key, marked))
+            self.ledger.note(promise)
         return job
 
     def send(
-        self,
-        path: str,
-        body: bytes,
-        kind: str,
-        key: str | None,
-        headers: Mapping[str, str] = {},  # noqa: B006
-        timed: bool = False,
+        self, path: str, body: bytes, kind: str, key: str | None, headers: Mapping[str, str] = NO_HEADERS
     ) -> str | None:
         """With a key until it is answered; without one once, since a second time might be a second job."""
         if key:
@@ -91,7 +85,7 @@ class Client:
         while True:
             answer = self.ask(lambda port: self.http.post(f"http://{HOST}:{port}{path}", content=body, headers=given))
             if answer is not None:
-                self.judge(path, answer, timed)
+                self.judge(path, answer, timed=path.startswith("/predict") and not headers)
                 if answer.status_code in (200, 202):
                     return str(answer.json()["id"])
             if not key:

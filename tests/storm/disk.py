@@ -17,7 +17,7 @@ def is_own() -> bool:
     """Puts this process, and what it starts from now on, where mounts are nobody else's and go with it."""
     if libc is None or os.geteuid() != 0 or libc.unshare(ctypes.c_int(CLONE_NEWNS)):
         return False
-    return libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None) == 0
+    return bool(libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None) == 0)
 
 
 def mount(folder: Path) -> bool:
@@ -26,13 +26,17 @@ def mount(folder: Path) -> bool:
     if not is_own():
         return False
     assert libc is not None
-    return libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", ctypes.c_ulong(0), SIZE) == 0
+    return bool(libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", ctypes.c_ulong(0), SIZE) == 0)
 
 
 def fill(folder: Path) -> Path:
-    """Leaves not a byte; gives the file that takes them all."""
-    ballast = folder / "ballast"
+    """Leaves less than a page of PostgreSQL; gives the file that takes all the rest. Others may write meanwhile."""
+    ballast, taken, size = folder / "ballast", 0, 1 << 28
     with open(ballast, "wb") as file:
-        free = os.statvfs(folder)
-        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+        while size >= 4096:
+            try:
+                os.posix_fallocate(file.fileno(), taken, size)
+                taken += size
+            except OSError:
+                size //= 2
     return ballast

@@ -26,9 +26,11 @@ from tests.storm.proxy import Proxy
 
 READY_SECONDS = 120
 PROCESSES = 2  # of each worker
-# A disk of 1 GB has to do; nothing that a storm loses may depend on how lazily PostgreSQL writes.
+# The small disk has to do.
 POSTGRES: Mapping[str, str] = MappingProxyType({"max_wal_size": "256MB", "min_wal_size": "64MB"})
-NOTHING: Mapping[str, str] = MappingProxyType({})
+ALWAYS: Mapping[str, str] = MappingProxyType(
+    {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore:You're running the worker"}
+)
 
 
 class NotReady(Exception):
@@ -38,14 +40,14 @@ class NotReady(Exception):
 class Fleet:
     """API processes, workers and servers; each can be hurt by name."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] = NOTHING, guard: str | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.guard = guard
         self.postgres = Postgres(folder / "postgres", POSTGRES)
         self.valkey = Valkey(folder / "valkey")
         self.deaths = folder / "deaths"
         self.deaths.mkdir()
-        self.settings = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore:You're running the worker", **settings}
+        self.settings: dict[str, str] = {}
+        self.guard: str | None = None
         self.programs: dict[str, Program] = {}
         self.ports: list[int] = []
         self.disk = disk.mount(self.postgres.folder)
@@ -54,17 +56,29 @@ class Fleet:
 
     # How it comes and goes
 
-    def start(self, workers: int, apis: int, postgres_settings: Mapping[str, str] = NOTHING) -> None:
-        self.postgres.settings = {**POSTGRES, **postgres_settings}
+    def open(self) -> None:
+        """The servers, and in them tables, models and a user."""
         for server in self.servers:
             server.start()
         self.to_postgres, self.to_redis = Proxy(port_of(self.postgres)), Proxy(port_of(self.valkey))
         self.key = self.prepare()
+
+    def staff(self, workers: int, apis: int) -> None:
+        """Returns when so many workers and API processes are at work."""
+        since = self.clock()
         for number in range(1, workers + 1):
             self.start_worker(f"w{number}")
         for number in range(1, apis + 1):
             self.start_api(f"api{number}")
-        self.wait_for(lambda: len(self.workers_alive()) == workers and all(map(self.answers, self.ports)))
+        for name in self.workers:
+            self.wait_for_worker(name, since)
+        self.wait_for(lambda: all(map(self.answers, self.ports)))
+
+    def dismiss(self) -> None:
+        """No worker and no API process is left, whatever state they were in."""
+        for program in self.programs.values():
+            program.clear_away()
+        self.programs, self.ports = {}, []
 
     @property
     def servers(self) -> tuple[Server, Server]:
@@ -77,7 +91,7 @@ class Fleet:
             postgres = at_port(postgres, self.to_postgres.port)
             valkey = at_port(valkey, self.to_redis.port)
         addresses = {"DATABASE_URL": postgres, "REDIS_URL": valkey, "MODELS_URL": str(self.folder / "models")}
-        return {**self.settings, **addresses}
+        return {**ALWAYS, **addresses, **self.settings}
 
     def prepare(self) -> str:
         command = [sys.executable, "-m", "tests.storm.prepare"]
@@ -103,19 +117,19 @@ class Fleet:
         self.programs[name] = Program(name, guarded, self.environment(), self.folder)
         self.programs[name].start()
 
-    def heal(self) -> None:
-        """What a supervisor does: whatever has died is started again."""
-        for name, program in list(self.programs.items()):
-            if not program.runs:
-                self.start_worker(name) if name in self.workers else self.start_api(name)
+    def heal(self) -> list[str]:
+        """What a supervisor does: whatever has died is started again. The names of those."""
+        dead = [name for name, program in self.programs.items() if not program.runs]
+        for name in dead:
+            self.start_worker(name) if name in self.workers else self.start_api(name)
+        return dead
 
     def drop(self, name: str) -> int:
         """Has a program end in order, for good."""
         return self.programs.pop(name).end()
 
-    def stop(self) -> None:
-        for program in self.programs.values():
-            program.clear_away()
+    def close(self) -> None:
+        self.dismiss()
         if self.link is not None:
             self.link.close()
         for server in self.servers:
@@ -136,11 +150,6 @@ class Fleet:
     @property
     def apis(self) -> list[str]:
         return sorted(name for name in self.programs if name.startswith("api"))
-
-    def workers_alive(self) -> list[str]:
-        """Those that gave a sign of life in the last three seconds."""
-        recent = "SELECT name FROM workers WHERE seen_at > clock_timestamp() - interval '3 s'"
-        return [name for (name,) in self.rows(recent)]
 
     def answers(self, port: int) -> bool:
         try:
@@ -194,20 +203,15 @@ def at_port(url: str, port: int) -> str:
 
 
 @contextmanager
-def fleet(
-    settings: Mapping[str, str] = NOTHING,
-    guard: str | None = None,
-    workers: int = 2,
-    apis: int = 2,
-    postgres_settings: Mapping[str, str] = NOTHING,
-) -> Iterator[Fleet]:
+def fleet() -> Iterator[Fleet]:
+    """Servers that are ready, in a folder that goes with them; whom they serve is to be started."""
     with tempfile.TemporaryDirectory(prefix="scoreline-storm-", ignore_cleanup_errors=True) as folder:
-        made = Fleet(Path(folder), settings, guard)
+        made = Fleet(Path(folder))
         try:
-            made.start(workers, apis, postgres_settings)
+            made.open()
             yield made
         finally:
-            made.stop()
+            made.close()
 
 
 def last_words(fleet: Fleet, lines: int = 15) -> str:

@@ -18,7 +18,7 @@ class Promise:
     seed: int
     size: int
     key: str | None
-    marked: float | None = None
+    income: float | None = None  # of the one record that is not like the others
 
 
 class Ledger:
@@ -26,14 +26,14 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.file = open(path, "a")
+        self.path.touch()
         self.lock = Lock()
 
     def note(self, promise: Promise) -> None:
-        with self.lock:
-            self.file.write(json.dumps(asdict(promise)) + "\n")
-            self.file.flush()
-            os.fsync(self.file.fileno())
+        with self.lock, open(self.path, "a") as file:
+            file.write(json.dumps(asdict(promise)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def __iter__(self) -> Iterator[Promise]:
         with open(self.path) as lines:

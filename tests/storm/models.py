@@ -4,12 +4,13 @@ import os
 import signal
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from shared import db
-from tests.storm.records import HANGS, KILLS, RAISES
+from tests.storm.records import DAWDLES, DAWDLING, HANGS, KILLS, RAISES
 from worker import housing, training
 from worker.publishing import publish
 
@@ -29,7 +30,7 @@ class Slow:
 
 
 class Poisoned:
-    """Raises at one income, kills its process at another, and at a third never returns."""
+    """Raises at one income, kills its process at another, at a third never returns, and dawdles at others."""
 
     def __init__(self, pipeline: Any) -> None:
         self.pipeline = pipeline
@@ -42,6 +43,9 @@ class Poisoned:
             os.kill(os.getpid(), signal.SIGKILL)
         if (incomes == HANGS).any():
             threading.Event().wait()
+        if incomes.max() > DAWDLES:
+            Path(os.environ[DAWDLING]).touch()
+            threading.Event().wait(incomes.max() - DAWDLES)
         return self.pipeline.predict(rows)
 
 
@@ -51,5 +55,4 @@ def register() -> None:
     with db.transaction() as session:
         publish(session, "housing", trained)
         publish(session, "slow", replace(trained, pipeline=Slow(trained.pipeline, SLOW_SECONDS)))
-        publish(session, "sluggish", replace(trained, pipeline=Slow(trained.pipeline, 5 * SLOW_SECONDS)))
         publish(session, "poisoned", replace(trained, pipeline=Poisoned(trained.pipeline)))

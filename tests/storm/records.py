@@ -13,8 +13,11 @@ from data.housing_sample import PATH as SAMPLE
 TARGET = "median_house_value"
 Record = dict[str, float | None]
 
-# Values of the income that nobody has: what the poisoned model does with each stands in tests/storm/models.py.
-RAISES, KILLS, HANGS = 6.66601, 7.77701, 8.88801
+# Incomes that nobody has: what the model `poisoned` does at them stands in tests/storm/models.py.
+RAISES, KILLS, HANGS = 66.0, 77.0, 88.0
+POISON = (RAISES, KILLS, HANGS)
+DAWDLES = 100.0  # and for each more it takes a second
+DAWDLING = "STORM_DAWDLING"  # names the file that is there once it does
 
 
 @dataclass(frozen=True)
@@ -35,19 +38,19 @@ def sample() -> list[Record]:
         ]
 
 
-def record(seed: int) -> Record:
+def record(seed: int, income: float | None = None) -> Record:
     """A house of the sample with another income, so that no two are alike."""
     chance = Random(seed)
-    return {**chance.choice(sample()), "median_income": round(chance.uniform(0.5, 15), 4)}
+    return {**chance.choice(sample()), "median_income": income or round(chance.uniform(0.5, 15), 4)}
 
 
-def upload(seed: int, size: int, marked: float | None = None) -> Upload:
-    """CSV or NDJSON, in which one record of a hundred is bad; or, with a mark, one has that for its income."""
+def upload(seed: int, size: int, income: float | None = None) -> Upload:
+    """CSV or NDJSON in which one record of a hundred is bad; or none is, and one has this income."""
     chance = Random(seed)
     houses: list[Any] = [record(chance.getrandbits(60)) for _ in range(size)]
-    bad = set(chance.sample(range(1, size), size // 100)) if marked is None else set()
-    if marked is not None:
-        houses[place_of_mark(seed, size)]["median_income"] = marked
+    bad = set(chance.sample(range(1, size), size // 100)) if income is None else set()
+    if income is not None:
+        houses[place_of_mark(seed, size)]["median_income"] = income
     kind, write = chance.choice([("text/csv", as_csv), ("application/x-ndjson", as_ndjson)])
     return Upload(kind, write(houses, bad), [None if place in bad else house for place, house in enumerate(houses)])
 

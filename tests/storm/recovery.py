@@ -31,7 +31,8 @@ class Recovery:
     moved: float | None = None  # until all was finished that waited or ran at its end
     throughput: float | None = None  # until jobs were finished as fast as before
     crashes: int = 0
-    unfinished: int = field(default=0)
+    unfinished: int = 0
+    died: list[str] = field(default_factory=list)  # of themselves, which nobody should
 
     @property
     def seconds(self) -> float | None:
@@ -58,6 +59,7 @@ def watch(fleet: Fleet, chance: Random, level: float) -> Recovery:
         for name in [name for name, is_so in questions.items() if is_so()]:
             setattr(found, name, time.monotonic() - began)
             del questions[name]
+        found.died += fleet.heal()
         LOOK.wait(LOOK_SECONDS)
     found.unfinished = int(fleet.rows(STILL, before)[0][0])
     return found

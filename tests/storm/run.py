@@ -1,6 +1,7 @@
 """`make storm`: the service under load, hurt in every way that is known, and then asked what became of each promise."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -25,10 +26,12 @@ MOST_NAMED = 5
 
 def main() -> int:
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     chance = Random(options.seed)
     began = time.monotonic()
     print(f"storm with seed {options.seed}: {'a short one' if options.short else f'{options.minutes:g} minutes'}")
     with fleet() as service:
+        service.staff(workers=2, apis=2)
         storm = Storm(service, options.seed)
         storm.begin()
         print(f"{storm.level:.0f} jobs are finished a second while nothing is wrong", flush=True)

@@ -42,8 +42,9 @@ class Thrown:
         recovered = f"recovered in {seconds:4.1f} s" if seconds is not None else "NOT RECOVERED"
         fast = f"as fast as before in {throughput:4.1f} s" if throughput is not None else "NOT AS FAST AS BEFORE"
         crashes = f", {self.recovery.crashes} crashes" if self.recovery.crashes else ""
+        died = f", DIED: {' '.join(self.recovery.died)}" if self.recovery.died else ""
         lasted = self.wall[1] - self.wall[0]
-        return f"{self.name:<58} {lasted:5.1f} s   {recovered}   {fast}{crashes}"
+        return f"{self.name:<58} {lasted:5.1f} s   {recovered}   {fast}{crashes}{died}"
 
 
 class Storm:
@@ -84,7 +85,6 @@ class Storm:
         recovery = watch(self.fleet, self.chance, self.level)
         recovery.crashes = self.crashes(since) - crashes
         self.thrown.append(Thrown(faults, walls, clocks, recovery))
-        self.fleet.heal()
         self.clock.wait(CALM_SECONDS)
         return self.thrown[-1].line
 

@@ -13,7 +13,7 @@ from shared.signature import Matrix
 from tests.storm import audit
 from tests.storm.fleet import Fleet
 from tests.storm.ledger import Ledger, Promise
-from tests.storm.records import Record, place_of_mark, record, upload
+from tests.storm.records import POISON, Record, place_of_mark, record, upload
 
 MOST_NAMED = 5
 Check = Callable[[Fleet, Ledger], Iterable[str]]
@@ -123,9 +123,9 @@ def same(output: list[float] | None, expected: list[float] | None) -> bool:
 def sent(promise: Promise) -> list[Record | None]:
     """What was sent, with None where an error is due and no output."""
     if promise.lane == "single":
-        return [record(promise.seed)]
-    records = upload(promise.seed, promise.size, promise.marked).records
-    if promise.marked is not None:
+        return [record(promise.seed, promise.income)]
+    records = upload(promise.seed, promise.size, promise.income).records
+    if promise.income in POISON:
         records[place_of_mark(promise.seed, promise.size)] = None
     return records
 

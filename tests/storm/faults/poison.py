@@ -27,8 +27,8 @@ def hangs(fleet: Fleet, chance: Random) -> Iterator[None]:
     yield from swallowed(fleet, chance, HANGS)
 
 
-def swallowed(fleet: Fleet, chance: Random, mark: float) -> Iterator[None]:
-    """That this record alone failed is for the verdict to find: the ledger knows the mark."""
-    job = fleet.client(chance).bulk("poisoned", RECORDS, keyed=True, marked=mark)
+def swallowed(fleet: Fleet, chance: Random, income: float) -> Iterator[None]:
+    """That this record alone failed is for the verdict to find: the ledger knows its income."""
+    job = fleet.client(chance).bulk("poisoned", RECORDS, keyed=True, income=income)
     fleet.wait_for(lambda: fleet.rows(FINISHED, job) == [(True,)], PATIENCE_SECONDS)
     yield

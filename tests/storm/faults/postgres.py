@@ -16,6 +16,7 @@ from tests.storm.fleet import Fleet
 from tests.storm.program import freeze, send, thaw
 
 OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'scoreline'"
+OWN = "SELECT pg_backend_pid()"
 SERVED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'scoreline'"
 
 
@@ -45,8 +46,9 @@ def away(fleet: Fleet, _: Random) -> Iterator[None]:
 def backend_killed(fleet: Fleet, chance: Random) -> Iterator[None]:
     """One is enough: PostgreSQL then ends all others and reads its log again."""
     served = "SELECT pid FROM pg_stat_activity WHERE application_name = 'scoreline' ORDER BY pid"
+    before = fleet.rows(OWN)
     send(signal.SIGKILL, chance.choice([pid for (pid,) in fleet.rows(served)]))
-    fleet.wait_for(lambda: is_back(fleet))
+    fleet.wait_for(lambda: is_back(fleet) and fleet.rows(OWN) != before)
     yield
 
 

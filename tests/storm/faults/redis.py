@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 from shared.queue import TASK
 from shared.tables import Lane
@@ -101,7 +102,13 @@ def doubled(fleet: Fleet, chance: Random) -> Iterator[None]:
 @fault("hints are forged", Part.REDIS)
 def forged(fleet: Fleet, chance: Random) -> Iterator[None]:
     """Lanes and tasks that there are not, arguments that make no sense, and what is no message at all."""
-    for task, arguments in ((TASK, ["express"]), (TASK, []), (TASK, [7, {}, None]), ("slices.erase", ["single"])):
+    forgeries: list[tuple[str, list[Any]]] = [
+        (TASK, ["express"]),
+        (TASK, []),
+        (TASK, [7, {}, None]),
+        ("slices.erase", ["single"]),
+    ]
+    for task, arguments in forgeries:
         send(fleet, task, arguments, chance.choice([*Lane]))
     with fleet.redis() as link:
         for junk in (
@@ -115,7 +122,7 @@ def forged(fleet: Fleet, chance: Random) -> Iterator[None]:
     yield
 
 
-def send(fleet: Fleet, task: str, arguments: list[object], lane: Lane) -> None:
+def send(fleet: Fleet, task: str, arguments: list[Any], lane: Lane) -> None:
     from celery import Celery
 
     with Celery(broker=fleet.valkey.url, set_as_current=False) as app:
