@@ -20,6 +20,7 @@ SHORT = (
     "PostgreSQL is killed",
     "an API process is killed between commit and reply",
 )
+SHORT_SETTINGS = {"LEASE_SECONDS": "2", "RELAY_SECONDS": "0.3"}
 PAIRS = 0.3  # of the faults thrown at random
 MOST_NAMED = 5
 
@@ -31,8 +32,9 @@ def main() -> int:
     began = time.monotonic()
     print(f"storm with seed {options.seed}: {'a short one' if options.short else f'{options.minutes:g} minutes'}")
     with fleet() as service:
+        service.settings = SHORT_SETTINGS if options.short else {}
         service.staff(workers=2, apis=2)
-        storm = Storm(service, options.seed)
+        storm = Storm(service, options.seed, hurried=options.short)
         storm.begin()
         print(f"{storm.level:.0f} jobs are finished a second while nothing is wrong", flush=True)
         for faults in course(options, chance, began):
