@@ -23,6 +23,7 @@ def findings(storm: Storm) -> dict[str, list[str]]:
         **verdict.findings(storm.fleet, storm.fleet.ledger),
         "no error but 503 was seen": list(storm.fleet.seen.complaints),
         "an orderly stop is nobody's crash, nor an outage": [*crashes_of_the_orderly(storm)],
+        "every fault came to its end": list(storm.stuck),
         "no process died that nobody killed": [
             f"{thrown.name}: {', '.join(thrown.recovery.died)}" for thrown in storm.thrown if thrown.recovery.died
         ],

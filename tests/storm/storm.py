@@ -10,7 +10,7 @@ from threading import Event
 
 from tests.storm import audit
 from tests.storm.faults import Fault, Skipped
-from tests.storm.fleet import Fleet
+from tests.storm.fleet import Fleet, NotReady
 from tests.storm.load import Load
 from tests.storm.recovery import WINDOW_SECONDS, Recovery, rate, watch
 
@@ -59,6 +59,7 @@ class Storm:
         self.load = Load(fleet, seed)
         self.thrown: list[Thrown] = []
         self.skipped: dict[str, str] = {}
+        self.stuck: list[str] = []
         self.clock = Event()
         self.level = 0.0
 
@@ -86,6 +87,10 @@ class Storm:
         except Skipped as reason:
             self.skipped[faults[0].name] = str(reason)
             return f"{faults[0].name:<58} SKIPPED: {reason}"
+        except NotReady as reason:
+            self.stuck.append(f"{' + '.join(fault.name for fault in faults)}: {reason}")
+            self.fleet.heal()
+            return f"{faults[0].name:<58} STUCK: {reason}"
         walls, clocks = (wall, time.time()), (clock, time.monotonic())
         recovery = watch(self.fleet, self.chance, self.level)
         recovery.crashes = self.crashes(since) - crashes
