@@ -11,7 +11,7 @@ from shared.tables import Lane
 from tests.storm import verdict
 from tests.storm.deaths import BEFORE_REPLY
 from tests.storm.fleet import Fleet, NotReady
-from tests.storm.records import DAWDLES, DAWDLING
+from tests.storm.records import DAWDLES, DAWDLING, KILLS
 
 LEASE_SECONDS = 2.0
 # Shorter than what a record may take that is scored apart, after its worker died.
@@ -137,6 +137,23 @@ def redis_falls_silent(fleet: Fleet, chance: Random) -> None:
     fleet.client(chance).single("housing", keyed=True)
 
 
+def postgres_falls_silent(fleet: Fleet, chance: Random) -> None:
+    """With a lease that the service has time enough to find out in."""
+    submit_dawdling(fleet, chance, 3)
+    fleet.to_postgres.half_open()
+    threading.Event().wait(1)
+    fleet.to_postgres.flow()
+
+
+def a_record_kills(fleet: Fleet, chance: Random) -> None:
+    fleet.client(chance).bulk("poisoned", 100, keyed=True, income=KILLS)
+
+
+def a_worker_stops(fleet: Fleet, chance: Random) -> None:
+    """It has a second to finish what takes longer; another goes on."""
+    fleet.drop(submit_dawdling(fleet, chance, LONG_SECONDS))
+
+
 def scoring_outlasts_a_lease(fleet: Fleet, chance: Random) -> None:
     submit_dawdling(fleet, chance, LONG_SECONDS)
 
@@ -177,4 +194,11 @@ DIRECTED = {
     "results outlast an outage of the database": Directed(postgres_is_away_when_it_is_done, nobody_dies=True),
     "a key stands for one job": Directed(an_answer_is_lost),
     "a commit is on disk before its answer": Directed(postgres_is_killed_after_a_promise),
+    "a silent database is given up": Directed(
+        postgres_falls_silent, nobody_dies=True, settings={"LEASE_SECONDS": "10"}
+    ),
+    "a slice that killed its worker is scored apart": Directed(a_record_kills),
+    "who stops in order gives back what he has in hand": Directed(
+        a_worker_stops, workers=2, nobody_dies=True, settings={"STOP_SECONDS": "1"}
+    ),
 }

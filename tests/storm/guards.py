@@ -130,3 +130,24 @@ def no_durable_commit() -> None:
         return {**found, "options": f"{options} -c synchronous_commit=off"}
 
     swap(db, "connect_arguments", connect_arguments)
+
+
+@guard("a silent database is given up")
+def no_watchdog() -> None:
+    from shared import watchdog
+
+    swap(watchdog, "watch", lambda: None)
+
+
+@guard("a slice that killed its worker is scored apart")
+def no_isolation() -> None:
+    from worker import models, scoring, tasks
+
+    swap(tasks, "isolated", lambda held: scoring.score(models.load(held[0].version_id), held))
+
+
+@guard("who stops in order gives back what he has in hand")
+def no_giving_back() -> None:
+    from worker.relay import Relay
+
+    swap(Relay, "leave", lambda self: None)
