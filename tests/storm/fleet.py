@@ -26,8 +26,10 @@ from tests.storm.proxy import Proxy
 
 READY_SECONDS = 120
 PROCESSES = 2  # of each worker
-# The small disk has to do.
-POSTGRES: Mapping[str, str] = MappingProxyType({"max_wal_size": "256MB", "min_wal_size": "64MB"})
+# The small disk has to do, and connections that were left half-open stay taken.
+POSTGRES: Mapping[str, str] = MappingProxyType(
+    {"max_wal_size": "256MB", "min_wal_size": "64MB", "max_connections": "200"}
+)
 ALWAYS: Mapping[str, str] = MappingProxyType(
     {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore:You're running the worker"}
 )

@@ -51,7 +51,8 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make storm ARGS=...", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="what is submitted and thrown, and in which order")
-    parser.add_argument("--minutes", type=float, default=3, help="for how long at least; each fault has its turn")
+    parser.add_argument("--minutes", type=float, default=3, help="for how long; the round is ended in any case")
+    parser.add_argument("--at-random", action="store_true", help="no round in which each fault has its turn, 8 minutes")
     parser.add_argument("--short", action="store_true", help="few faults, and no bar of time: for make test")
     parser.add_argument("--only", action="append", default=[], metavar="WORDS", help="faults with these in their name")
     parser.add_argument("--skip", action="append", default=[], metavar="WORDS", help="no faults with these")
@@ -64,7 +65,7 @@ def course(options: argparse.Namespace, chance: Random, began: float) -> Iterato
         yield from ((FAULTS[name],) for name in SHORT)
         return
     chosen = [fault for name, fault in FAULTS.items() if is_chosen(name, options)]
-    once = chance.sample(chosen, len(chosen))
+    once = [] if options.at_random else chance.sample(chosen, len(chosen))
     yield from ((fault,) for fault in once)
     again = [fault for fault in chosen if fault.name != LONG]
     while again and time.monotonic() - began < options.minutes * 60:
