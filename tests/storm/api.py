@@ -24,8 +24,11 @@ def arm(deaths: Deaths) -> None:
 
     Session.commit = commit_or_die  # type: ignore[method-assign, assignment]
     accept.follow_up = deaths.before(accept.follow_up, BEFORE_HINT)  # where the statement was the transaction
-    state.accept = deaths.after(accept.accept, BEFORE_REPLY)  # type: ignore[attr-defined]
-    bulk.stored = deaths.after(bulk.stored, BEFORE_REPLY)
+    # Of requests with a key alone, which the client then sends again.
+    state.accept = deaths.after(  # type: ignore[attr-defined]
+        accept.accept, BEFORE_REPLY, lambda asked, hints: any(one.use for one in asked)
+    )
+    bulk.stored = deaths.after(bulk.stored, BEFORE_REPLY, lambda upload, wanted: wanted.use is not None)
 
 
 if __name__ == "__main__":

@@ -31,11 +31,14 @@ class Deaths:
 
         return wrapped
 
-    def after(self, function: Callable[..., Any], place: str) -> Callable[..., Any]:
+    def after(self, function: Callable[..., Any], place: str, if_so: Callable[..., bool]) -> Callable[..., Any]:
+        """Where what the function was given is so."""
+
         @functools.wraps(function)
         def wrapped(*arguments: Any) -> Any:
             answer = function(*arguments)
-            self.here(place)
+            if if_so(*arguments):
+                self.here(place)
             return answer
 
         return wrapped

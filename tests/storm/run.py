@@ -38,7 +38,8 @@ def main() -> int:
         service.staff(workers=2, apis=2)
         storm = Storm(service, options.seed, hurried=options.short)
         storm.begin()
-        print(f"{storm.level:.0f} jobs are finished a second while nothing is wrong", flush=True)
+        if storm.level:
+            print(f"{storm.level:.0f} jobs are finished a second while nothing is wrong", flush=True)
         for faults in course(options, chance, began):
             print(f"[{time.monotonic() - began:5.0f} s] {storm.throw(*faults)}", flush=True)
         storm.end()
