@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from shared.copying import Int4, Value, copy
 from shared.db import Prepared, Runs, to_json
+from shared.settings import settings
 from shared.tables import Lane
 
 CLAIM_SINGLES = 256
@@ -535,6 +536,38 @@ DELETE = text("DELETE FROM jobs WHERE id = :job AND finished_at IS NOT NULL")
 def delete(session: Session, job: UUID) -> bool:
     """Erases a finished job with its inputs and outputs; False while it is not finished."""
     return session.execute(DELETE, {"job": job}).rowcount > 0  # type: ignore[attr-defined, no-any-return]
+
+
+# Ids are sorted by time, so the oldest jobs lie at the beginning of the primary key: an index for this would cost every
+# job that finishes a write. Slices are locked before jobs, as by a retry, and a job of which one is locked is left.
+ERASE = text("""
+WITH kept AS (
+    SELECT clock_timestamp() - :days * interval '1 day' AS since
+), old AS (
+    SELECT jobs.id, total, version_id FROM jobs
+    WHERE jobs.finished_at < (SELECT since FROM kept) AND jobs.id < (
+        SELECT CAST(rpad(lpad(to_hex(CAST(extract(epoch FROM since) * 1000 AS bigint)), 12, '0'), 32, '0') AS uuid)
+        FROM kept)
+    ORDER BY jobs.id LIMIT :most
+), counted AS (
+    SELECT old.id, sum((total - 1) / slice_records + 1) OVER upto AS slices, row_number() OVER upto AS place
+    FROM old JOIN versions ON versions.id = version_id WINDOW upto AS (ORDER BY old.id)
+), held AS (
+    SELECT job_id FROM slices
+    WHERE job_id IN (SELECT id FROM counted WHERE place = 1 OR slices <= :most)
+    ORDER BY slices.id FOR UPDATE SKIP LOCKED
+)
+DELETE FROM jobs WHERE finished_at < (SELECT since FROM kept) AND id IN (
+    SELECT job_id FROM held GROUP BY job_id
+    HAVING count(*) = (SELECT count(*) FROM slices WHERE slices.job_id = held.job_id))
+""")
+MOST_ERASED = 500
+
+
+def erase(session: Session, days: float) -> int:
+    """Erases jobs that finished so many days ago, the oldest first: up to 500 slices, or one job that has more."""
+    session.execute(text(f"SET LOCAL statement_timeout = {int(settings().statement_seconds * 1000)}"))
+    return session.execute(ERASE, {"days": days, "most": MOST_ERASED}).rowcount  # type: ignore[attr-defined, no-any-return]
 
 
 def tokens(held: Iterable[Claimed]) -> str:

@@ -244,4 +244,4 @@ class Worker(Table):
 
 
 # The newest migration that this code needs; a test compares it with migrations/.
-REVISION = "0004"
+REVISION = "0005"

@@ -58,7 +58,7 @@ class Connection(extensions.connection):  # type: ignore[misc]
 
 
 class Cursor(extensions.cursor):  # type: ignore[misc]
-    """A cursor of such a connection; what is watched costs it 0.5 us."""
+    """A cursor of such a connection; to be watched costs each statement 2 us."""
 
     def execute(self, *arguments: Any) -> None:
         self.connection.waits_since = time.monotonic()

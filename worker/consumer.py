@@ -1,10 +1,13 @@
 """What listens for hints in a worker's main process: as Celery's own, but for how it gets over what is wrong."""
 
 import logging
+from functools import partial
+from queue import Empty
 from typing import Any
 
 from celery.worker import consumer
 from celery.worker.state import maybe_shutdown
+from redis import RedisError
 
 from worker.relay import Relay
 
@@ -27,9 +30,24 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         def say(error: Exception, pause: float) -> None:
             log.warning("Redis does not answer, trying again in %.0f s: %s", pause, error)
 
+        meanwhile()  # also where connecting succeeds and what follows does not, as with a Redis that is full
         return conn.ensure_connection(
             say, None, interval_start=1, interval_step=1, interval_max=LONGEST_PAUSE_SECONDS, callback=meanwhile
         )
+
+    def on_ready(self) -> None:
+        """Redis may hand over anything from here on; for what is no message at all, Kombu would end the worker."""
+        super().on_ready()
+        channel = self.task_consumer.channel
+        channel.handlers["BRPOP"] = partial(self.read, channel)
+
+    def read(self, channel: Any) -> None:
+        try:
+            channel._brpop_read()
+        except (Empty, OSError, RedisError):
+            raise
+        except Exception as error:
+            log.warning("discarded what is no message: %s", type(error).__name__)
 
     def on_unknown_message(self, body: Any, message: Any) -> None:
         discard("not a task", message)

@@ -21,6 +21,7 @@ from worker.lease import kept
 FINISH_TRIES, FINISH_PAUSE_SECONDS = 120, 0.5
 FINISH_SECONDS = 600.0
 MOST_NAMED = 10
+LANES = list(Lane)
 # Isolated from the first crash on, a record cannot do it: this many workers died for other reasons, or a bug of ours.
 MOST_CRASHES = 10
 KILLS_WORKERS = {
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 @shared_task(name=queue.TASK, bind=True)
 def score(self: Task, lane: str) -> str:
     """One claim. Run twice, or for nothing, it harms nothing. What it returns is for people, in Flower."""
+    if lane not in LANES:
+        log.warning("discarded a hint for a lane that there is not")
+        return "no such lane"
     began, where = time.perf_counter(), Lane(lane)
     with statement() as session:
         isolate = slots.may_isolate()
