@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from tests.storm import bars
-from tests.storm.faults import FAULTS, Fault
+from tests.storm.faults import FAULTS, Fault, Part
 from tests.storm.fleet import fleet, last_words
 from tests.storm.storm import Storm
 
@@ -72,7 +72,11 @@ def course(options: argparse.Namespace, chance: Random, began: float) -> Iterato
     while again and time.monotonic() - began < options.minutes * 60:
         first = chance.choice(again)
         others = [fault for fault in again if fault.part != first.part and not (fault.harmless or first.harmless)]
-        yield (first, chance.choice(others)) if others and chance.random() < PAIRS else (first,)
+        yield two_at_once(first, chance.choice(others)) if others and chance.random() < PAIRS else (first,)
+
+
+def two_at_once(*faults: Fault) -> Sequence[Fault]:
+    return sorted(faults, key=lambda fault: [*Part].index(fault.part))
 
 
 def is_chosen(name: str, options: argparse.Namespace) -> bool:

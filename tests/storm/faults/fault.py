@@ -12,12 +12,13 @@ RECOVERY_SECONDS = 15.0
 
 
 class Part(StrEnum):
-    """What a fault hurts. Two that hurt different parts can be thrown at once."""
+    """What a fault hurts. Two that hurt different parts can be thrown at once, in this order: the first ones look at
+    the database before they begin."""
 
     WORKERS = "workers"
     API = "api"
-    POSTGRES = "PostgreSQL"
     REDIS = "Redis"
+    POSTGRES = "PostgreSQL"
 
 
 Throw = Callable[[Fleet, Random], Iterator[None]]

@@ -58,13 +58,13 @@ def flushed(fleet: Fleet, _: Random) -> Iterator[None]:
 @fault("Redis is flushed while there are three relays", Part.REDIS)
 def flushed_with_three_relays(fleet: Fleet, _: Random) -> Iterator[None]:
     since = fleet.clock()
-    fleet.start_worker("w3")
-    fleet.wait_for_worker("w3", since)
+    fleet.start_worker("w9")
+    fleet.wait_for_worker("w9", since)
     with fleet.redis() as link:
         for _round in range(20):
             link.flushall()
     yield
-    fleet.drop("w3")
+    fleet.drop("w9")
 
 
 @fault("Redis is full", Part.REDIS, seconds=5)
