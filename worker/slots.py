@@ -30,9 +30,11 @@ def begin(seconds: float) -> None:
     _until[place()] = time.monotonic() + seconds
 
 
-def isolate() -> None:
-    """This process watches over another, which cannot hang for long."""
-    _until[place()] = math.inf
+def isolate() -> bool:
+    """This process watches over another, which cannot hang for long; False if enough began at the same moment."""
+    mine = place()
+    _until[mine] = math.inf
+    return isolating(mine) < most_isolating()
 
 
 def end() -> None:
@@ -58,6 +60,14 @@ def forget(index: int) -> None:
 
 
 def may_isolate() -> bool:
+    return isolating(_slots[0]) < most_isolating()
+
+
+def most_isolating() -> int:
     """One process stays free of it where there are two, since a record that hangs holds its process for a minute."""
-    slots = max(1, _slots[0])
-    return sum(map(math.isinf, _until[:slots])) < max(1, slots - 1)
+    return max(1, _slots[0] - 1)
+
+
+def isolating(below: int) -> int:
+    """How many of the first processes do."""
+    return sum(map(math.isinf, _until[:below]))

@@ -3,14 +3,16 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from celery import Task, shared_task
+from sqlalchemy import Connection
 
 from shared import jobs, metrics, queue
-from shared.db import statement, transaction
+from shared.db import statement
 from shared.errors import DatabaseAway
 from shared.jobs import Changed, Claimed, Result
 from shared.settings import settings
@@ -29,6 +31,8 @@ KILLS_WORKERS = {
     "detail": f"{MOST_CRASHES} workers died while they held this record; see the worker's log, then retry the job",
 }
 
+Changes = TypeVar("Changes")
+
 log = logging.getLogger(__name__)
 
 
@@ -39,9 +43,13 @@ def score(self: Task, lane: str) -> str:
         log.warning("discarded a hint for a lane that there is not")
         return "no such lane"
     began, where = time.perf_counter(), Lane(lane)
-    with statement() as session:
-        isolate = slots.may_isolate()
-        held = jobs.claim(session, where, self.request.hostname, settings().lease_seconds, isolate=isolate)
+    try:
+        with statement() as session:
+            isolate = slots.may_isolate()
+            held = jobs.claim(session, where, self.request.hostname, settings().lease_seconds, isolate=isolate)
+    except DatabaseAway as error:
+        log.warning("nothing claimed, a relay will send the hint again: %s", error)
+        return "the database was away"
     if not held:
         return "nothing waited"
     with kept(held):
@@ -75,12 +83,18 @@ def results_of(lane: Lane, held: list[Claimed]) -> list[Result]:
     except (models.CannotLoad, isolation.CannotIsolate) as error:
         log.warning("%s", error)
         return failures(held, {"code": error.code, "detail": error.detail})
+    except DatabaseAway as error:  # the model's version could not be read, which is nobody's failure
+        log.warning("not scored: %s", error)
+        persistently(partial(jobs.give_back, held=held))
+        return []
 
 
 def isolated(held: list[Claimed]) -> list[Result]:
     """The same for slices whose worker died, from a process that may die of them."""
+    if not slots.isolate():
+        persistently(partial(jobs.give_back, held=held))
+        return []
     log.warning("scoring %d slices apart, since their worker died; the first is of job %s", len(held), held[0].job_id)
-    slots.isolate()
     return isolation.score(held)
 
 
@@ -92,8 +106,7 @@ def without(held: list[Claimed], others: list[Claimed]) -> list[Claimed]:
 def failures(held: list[Claimed], problem: dict[str, Any]) -> list[Result]:
     """What has attempts left comes back after a while; the rest fails with this problem."""
     spent = [claimed for claimed in held if claimed.failures + 1 >= settings().max_attempts]
-    with transaction() as session:
-        jobs.postpone(session, without(held, spent))
+    persistently(partial(jobs.postpone, held=without(held, spent)))
     return [scoring.failed(claimed, problem) for claimed in spent]
 
 
@@ -122,12 +135,17 @@ def count(lane: Lane, held: list[Claimed], results: list[Result], changed: list[
 
 def written(results: list[Result]) -> list[Changed]:
     """What was scored outlasts an outage of the database, which is nobody's crash; writing twice is safe."""
+    return persistently(partial(jobs.finish, results=results)) if results else []
+
+
+def persistently(change: Callable[[Connection], Changes]) -> Changes:
+    """Has the change made, also if the database is away for a minute."""
     slots.begin(FINISH_SECONDS)  # it scores no more
     pause = threading.Event()
     for _ in range(FINISH_TRIES):
         try:
             with statement() as session:
-                return jobs.finish(session, results)
+                return change(session)
         except DatabaseAway as error:
             log.warning("results not written yet: %s", error)
             pause.wait(FINISH_PAUSE_SECONDS)
