@@ -6,8 +6,9 @@ from threading import Event, Thread
 from tests.storm.client import Client
 from tests.storm.fleet import Fleet
 
-SINGLES, BULKS = 4, 2  # clients
-PAUSE_SECONDS = {"single": 0.1, "bulk": 2.0}  # on average, between two requests of one client
+# Clients of each kind. Those that wait for their output stand still while nothing is scored, and the others do not.
+CLIENTS = {"single": 2, "waiting": 2, "bulk": 2}
+PAUSE_SECONDS = {"single": 0.1, "waiting": 0.1, "bulk": 2.0}  # on average, between two requests of one client
 MOST_RECORDS = 2_500
 
 
@@ -16,22 +17,22 @@ class Load:
 
     def __init__(self, fleet: Fleet, seed: int) -> None:
         self.over = Event()
-        lanes = ["single"] * SINGLES + ["bulk"] * BULKS
-        clients = [fleet.client(Random(f"{seed} {number}")) for number in range(len(lanes))]
-        self.threads = [Thread(target=self.run, args=pair, daemon=True) for pair in zip(lanes, clients, strict=True)]
+        kinds = [kind for kind, count in CLIENTS.items() for _ in range(count)]
+        clients = [fleet.client(Random(f"{seed} {number}")) for number in range(len(kinds))]
+        self.threads = [Thread(target=self.run, args=pair, daemon=True) for pair in zip(kinds, clients, strict=True)]
 
     def start(self) -> None:
         for thread in self.threads:
             thread.start()
 
-    def run(self, lane: str, client: Client) -> None:
+    def run(self, kind: str, client: Client) -> None:
         chance = client.chance
-        while not self.over.wait(chance.expovariate(1 / PAUSE_SECONDS[lane])):
-            model = "slow" if chance.random() < (0.03 if lane == "single" else 0.5) else "housing"
-            if lane == "single":
-                client.single(model, keyed=chance.random() < 0.5, wait=chance.random() < 0.25)
-            else:
+        while not self.over.wait(chance.expovariate(1 / PAUSE_SECONDS[kind])):
+            model = "slow" if chance.random() < (0.5 if kind == "bulk" else 0.03) else "housing"
+            if kind == "bulk":
                 client.bulk(model, chance.randint(2, MOST_RECORDS), keyed=chance.random() < 0.7)
+            else:
+                client.single(model, keyed=chance.random() < 0.5, wait=kind == "waiting")
 
     def stop(self) -> None:
         """Returns when every request has its answer."""
