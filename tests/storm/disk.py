@@ -8,7 +8,7 @@ from pathlib import Path
 from shared.processes import libc
 
 CLONE_NEWNS = 0x00020000
-MS_REC, MS_PRIVATE = 0x4000, 1 << 18
+MS_REC, MS_PRIVATE, MNT_DETACH = 0x4000, 1 << 18, 2
 SIZE = b"size=1g,mode=0700"
 
 
@@ -27,6 +27,12 @@ def mount(folder: Path) -> bool:
         return False
     assert libc is not None
     return bool(libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", ctypes.c_ulong(0), SIZE) == 0)
+
+
+def unmount(folder: Path) -> None:
+    """So that the folder can be removed."""
+    assert libc is not None
+    libc.umount2(os.fsencode(folder), ctypes.c_int(MNT_DETACH))
 
 
 def fill(folder: Path) -> Path:

@@ -142,6 +142,8 @@ class Fleet:
         for proxy in (getattr(self, "to_postgres", None), getattr(self, "to_redis", None)):
             if proxy is not None:
                 proxy.close()
+        if self.disk:
+            disk.unmount(self.postgres.folder)
 
     # What can be asked of it
 
