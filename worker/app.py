@@ -29,7 +29,6 @@ app.conf.update(
         "health_check_interval": 5,
     },
     broker_connection_max_retries=None,
-    broker_channel_error_retry=True,  # or a Redis that is full ends who takes a hint and cannot note that down
     task_reject_on_worker_lost=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_prefetch_multiplier=1,

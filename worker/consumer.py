@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 class Consumer(consumer.Consumer):  # type: ignore[misc]
     """Finds a Redis that is back within three seconds, where Celery takes 30, and lets the relay go on meanwhile."""
 
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.connection_errors = (Exception,)  # whatever goes wrong is got over by a new connection, and ends nothing
+
     def ensure_connected(self, conn: Any) -> Any:
         relays = [step for step in self.controller.steps if isinstance(step, Relay)]
 

@@ -32,7 +32,7 @@ from worker import models, scoring
 LOAD_SECONDS = 120
 # A part may take so much longer than what was measured, and some seconds more: the machine may be busy.
 PATIENCE, FLOOR_SECONDS = 20, 5.0
-# Parts grow as long as they succeed, so that the pace is known before a large one hangs.
+# Where not all can be scored at once, parts grow as long as they succeed: the pace is known before a large one hangs.
 GROWTH = 10
 # Each record to blame among 10,000 costs 14 deaths, and each that hangs costs 5 seconds.
 MOST_DEATHS = 100
@@ -98,7 +98,18 @@ class Isolation:
         self.seconds_each, self.largest = known, 0
 
     def outcomes(self, rows: Sequence[Row]) -> list[scoring.Outcome]:
-        """The outcome of each row; those that kill or hang their process have the reason for one."""
+        """The outcome of each row; those that kill or hang their process have the reason for one.
+
+        All at once first, since most workers die for reasons of their own.
+        """
+        if not rows:
+            return []
+        try:
+            return self.apart(rows)
+        except Died as death:
+            self.deaths += 1
+            if len(rows) == 1:
+                return [death.problem]
         found: list[scoring.Outcome] = []
         size = 1
         while len(found) < len(rows):

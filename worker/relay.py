@@ -138,8 +138,8 @@ class Relay(bootsteps.StartStopStep):  # type: ignore[misc]
     def tick(self) -> None:
         """One round. What fails is tried again in the next."""
         self.ticked_at = time.monotonic()
-        self.end_hung()
         try:
+            self.end_hung()
             with transaction(self.engine) as session:
                 self.look_after(session)
             self.reading_since = self.reading_since or time.monotonic()
