@@ -6,7 +6,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command 'make lock'
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install up test check format bench env compose-test lock sample clean
+.PHONY: help install up test check format bench storm storm-ablations env compose-test lock sample clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,12 @@ format: install  ## what check would have you change, changed
 
 bench: install   ## speed beside a textbook pipeline, written to benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+storm: install   ## the service hurt in every way under load, and nothing lost: ARGS="--seed 7 --minutes 3"
+	@$(BIN)/python -m tests.storm.run $(ARGS)
+
+storm-ablations: install  ## each guard of the service taken out, which its own storm must notice
+	@$(BIN)/python -m tests.storm.ablations $(ARGS)
 
 sample: install  ## data/housing_sample.csv anew; the bytes are always the same
 	$(BIN)/python -m data.housing_sample

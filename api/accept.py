@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from api import counts
 from shared import idempotency, jobs, registry
 from shared.db import Runs, after_commit, statement, transaction
-from shared.errors import Conflict, InFlight, NotFound, ScorelineError
+from shared.errors import Conflict, DatabaseAway, InFlight, NotFound, ScorelineError
 from shared.idempotency import OtherContent, Use
 from shared.jobs import NewJob
 from shared.lookup import JobRow, jobs_by_id
@@ -64,13 +65,19 @@ _meant: dict[str, Served] = {}
 
 def accept(asked: Sequence[Asked], hints: Hints) -> list[Accepted | ScorelineError]:
     """The answer to each; when this returns, every job in it is durable."""
-    answers = quickly([one for one in asked if one.ref in _meant and not one.use], hints)
+    plain = [one for one in asked if one.ref in _meant and not one.use]
+    try:
+        answers = quickly(plain, hints)
+    except DatabaseAway as away:
+        answers = after_all(plain, away, hints)
     if rest := [one for one in asked if one.job_id not in answers]:
         try:
             answers |= thoroughly(rest, hints)
         except InFlight:  # of one of them: the others are not to wait, nor to be told what is not so
             for one in rest:
                 answers |= alone(one, hints)
+        except DatabaseAway as away:
+            answers |= after_all(rest, away, hints)
         except ScorelineError as error:
             answers |= {one.job_id: error for one in rest}
     return [answers[one.job_id] for one in asked]
@@ -114,9 +121,22 @@ def thoroughly(asked: list[Asked], hints: Hints) -> Answers:
     return answers
 
 
+def after_all(asked: list[Asked], away: DatabaseAway, hints: Hints) -> Answers:
+    """What a commit came to whose reply was lost: it is looked up, and not repeated."""
+    found: dict[UUID, JobRow] = {}
+    if away.may_be_done:
+        with suppress(DatabaseAway), statement() as session:
+            found = jobs_by_id(session, [one.job_id for one in asked])
+    if found:
+        follow_up({job: Accepted(row) for job, row in found.items()}, hints)
+    return {one.job_id: Accepted(found[one.job_id]) if one.job_id in found else away for one in asked}
+
+
 def alone(one: Asked, hints: Hints) -> Answers:
     try:
         return thoroughly([one], hints)
+    except DatabaseAway as away:
+        return after_all([one], away, hints)
     except ScorelineError as error:
         return {one.job_id: error}
 

@@ -121,6 +121,20 @@ async def accepted(upload: Upload, wanted: Wanted, state: State) -> Response:
 
 def stored(upload: Upload, wanted: Wanted) -> tuple[JobRow, int]:
     """The job, durable, and how many of its slices wait; or the job that the same request made before."""
+    try:
+        return stored_at_once(upload, wanted)
+    except DatabaseAway as away:
+        if not away.may_be_done:
+            raise
+        # The reply to the commit may be all that was lost: that is looked up, and not repeated.
+        with transaction() as session:
+            found = jobs_by_id(session, [wanted.job_id])
+        if not found:
+            raise
+        return found[wanted.job_id], MOST_HINTS
+
+
+def stored_at_once(upload: Upload, wanted: Wanted) -> tuple[JobRow, int]:
     with transaction() as session:
         session.execute(text(f"SET LOCAL statement_timeout = {int(settings().upload_seconds * 1000)}"))
         if wanted.use and (owner := owner_of(session, wanted.use)) != wanted.job_id:

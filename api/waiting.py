@@ -21,6 +21,7 @@ from shared.lookup import JobRow
 from shared.settings import settings
 
 LOOK_SECONDS = 1.0
+QUIET_SECONDS = 5.0  # after which Redis is asked whether it is there
 
 log = logging.getLogger(__name__)
 
@@ -103,12 +104,21 @@ class Waiting:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def follow(self) -> None:
-        link = Redis.from_url(settings().redis_url, socket_connect_timeout=2, socket_keepalive=True, protocol=2)
+        """Until Redis is gone, or says nothing for so long that it may be."""
+        link = Redis.from_url(settings().redis_url, socket_connect_timeout=2, socket_timeout=QUIET_SECONDS, protocol=2)
         async with link, link.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(queue.CHANNEL)
-            async for message in channel.listen():
-                for news in orjson.loads(message["data"]):
-                    self.tell(UUID(news["id"]), news)
+            asked = False
+            while True:
+                message = await channel.get_message(timeout=QUIET_SECONDS)
+                if message is None:
+                    if asked:
+                        raise TimeoutError(f"nothing was heard for {2 * QUIET_SECONDS:.0f} s")
+                    await channel.ping()
+                elif message["type"] == "message":
+                    for news in orjson.loads(message["data"]):
+                        self.tell(UUID(news["id"]), news)
+                asked = message is None
 
     async def look(self) -> None:
         """Finds what no wake-up told."""

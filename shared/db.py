@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from shared import metrics
+from shared import metrics, watchdog
 from shared.errors import DatabaseAway
 from shared.settings import settings
 
@@ -52,6 +52,7 @@ def connect_arguments(statement_seconds: float, settings: Mapping[str, str]) -> 
         "keepalives_count": 2,
         "tcp_user_timeout": 10_000,
         "application_name": "scoreline",
+        "connection_factory": watchdog.Connection,
         "options": " ".join(f"-c {name}={value}" for name, value in guards.items()),
     }
 
@@ -146,9 +147,11 @@ def database_errors() -> Iterator[None]:
         metrics.POOL_TIMEOUTS.inc()
         raise DatabaseAway("every database connection is busy; try again in a few seconds") from error
     except DBAPIError as error:
-        if is_away(error):
-            raise DatabaseAway("the database does not answer; try again in a few seconds") from error
-        raise
+        if not is_away(error):
+            raise
+        away = DatabaseAway("the database does not answer; try again in a few seconds")
+        away.may_be_done = error.connection_invalidated
+        raise away from error
 
 
 def after_commit(session: Session, call: Callable[[], object]) -> None:

@@ -71,4 +71,7 @@ class Invalid(ScorelineError):
 
 
 class DatabaseAway(ScorelineError):
+    """Nothing was changed; or, where `may_be_done` says so, nobody knows, since the reply was lost."""
+
     status, code, title, retry_after = 503, "database_away", "The database cannot be reached", 2
+    may_be_done = False

@@ -6,7 +6,7 @@ r"""The life of a job and of its slices. Every change of status is one guarded s
    |  |   \ expire     | |
    |  |    `-----------|-|----------------------> expired      it did not start in time
    |  |                | |
-   |  `--- give_back --' |                                     orderly stop: nothing is counted
+   |  `--- give_back --' |                                     orderly stop (release): nothing is counted
    |  `--- postpone -----'                                     the attempt as a whole failed: failures + 1, backoff
    `------ rescue                                              the lease is over, the worker dead: crashes + 1
 
@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from shared.copying import Int4, Value, copy
 from shared.db import Prepared, Runs, to_json
+from shared.settings import settings
 from shared.tables import Lane
 
 CLAIM_SINGLES = 256
@@ -280,22 +281,23 @@ taken AS (
 SELECT * FROM taken ORDER BY id
 """
 
-# All that wait for the version of the oldest; a slice that has killed a worker is taken alone.
+# All that wait for the version of the oldest; those whose worker died are taken apart from the others.
 CLAIM_SINGLE = Prepared(
     "claim_single",
     f"""
 WITH oldest AS (
-    SELECT id, version_id, crashes FROM slices WHERE lane = 'single' AND {CLAIMABLE}
+    SELECT id, version_id, crashes FROM slices WHERE lane = 'single' AND {CLAIMABLE} AND (crashes = 0 OR :isolate)
     ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
 ), mine AS (
     SELECT id FROM slices
     WHERE lane = 'single' AND {CLAIMABLE} AND version_id = (SELECT version_id FROM oldest)
-      AND (id = (SELECT id FROM oldest) OR (crashes = 0 AND (SELECT crashes FROM oldest) = 0))
+      AND (crashes = 0) = (SELECT crashes = 0 FROM oldest)
     ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
 ), {TAKE}""",
     worker="text",
     lease="float8",
     most="int",
+    isolate="bool",
 )
 
 # One slice, of the user with the fewest running. The recursion steps from user to user in the index, so that a
@@ -315,20 +317,27 @@ WITH RECURSIVE waiting AS (
 ), mine AS (
     SELECT picked.id FROM turns CROSS JOIN LATERAL (
         SELECT id FROM slices WHERE lane = 'bulk' AND user_id = turns.user_id AND {CLAIMABLE}
+            AND (crashes = 0 OR :isolate)
         ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) AS picked
     LIMIT 1
 ), {TAKE}""",
     worker="text",
     lease="float8",
+    isolate="bool",
 )
 
 
-def claim(session: Runs, lane: Lane, worker: str, lease_seconds: float, most: int = CLAIM_SINGLES) -> list[Claimed]:
-    """Takes what waits in this lane: many singles of one version, or one slice of bulk."""
+def claim(
+    session: Runs, lane: Lane, worker: str, lease_seconds: float, most: int = CLAIM_SINGLES, isolate: bool = True
+) -> list[Claimed]:
+    """Takes what waits in this lane: many singles of one version, or one slice of bulk.
+
+    Those whose worker died only if they can be isolated now, and never together with others.
+    """
     if lane is Lane.SINGLE:
-        rows = CLAIM_SINGLE(session, worker=worker, lease=lease_seconds, most=most)
+        rows = CLAIM_SINGLE(session, worker=worker, lease=lease_seconds, most=most, isolate=isolate)
     else:
-        rows = CLAIM_BULK(session, worker=worker, lease=lease_seconds)
+        rows = CLAIM_BULK(session, worker=worker, lease=lease_seconds, isolate=isolate)
     return [Claimed(**row._mapping) for row in rows]
 
 
@@ -428,12 +437,28 @@ WITH dead AS (
 UPDATE slices SET status = 'pending', lease_until = NULL, worker = NULL, crashes = crashes + 1,
     available_at = clock_timestamp()
 FROM dead WHERE slices.id = dead.id AND slices.status = 'running' AND slices.lease_until < clock_timestamp()
+RETURNING slices.lane
 """)
 
 
-def rescue(session: Runs) -> int:
-    """Takes back what dead workers held. How many slices."""
-    return session.execute(RESCUE).rowcount  # type: ignore[attr-defined, no-any-return]
+def rescue(session: Runs) -> Counter[Lane]:
+    """Takes back what dead workers held. How many slices of each lane."""
+    return Counter(map(Lane, session.scalars(RESCUE)))
+
+
+RELEASE = text("""
+WITH held AS (
+    SELECT id FROM slices WHERE status = 'running' AND worker = :worker ORDER BY id FOR UPDATE
+)
+UPDATE slices SET status = 'pending', lease_until = NULL, worker = NULL, available_at = clock_timestamp()
+FROM held WHERE slices.id = held.id AND slices.status = 'running' AND slices.worker = :worker
+RETURNING slices.lane
+""")
+
+
+def release(session: Runs, worker: str) -> Counter[Lane]:
+    """Lets go of all that a worker holds which stops in order; nothing is counted. How many slices of each lane."""
+    return Counter(map(Lane, session.scalars(RELEASE, {"worker": worker})))
 
 
 # How many records of a slice have an output, also one that is tried again for the rest.
@@ -531,6 +556,38 @@ DELETE = text("DELETE FROM jobs WHERE id = :job AND finished_at IS NOT NULL")
 def delete(session: Session, job: UUID) -> bool:
     """Erases a finished job with its inputs and outputs; False while it is not finished."""
     return session.execute(DELETE, {"job": job}).rowcount > 0  # type: ignore[attr-defined, no-any-return]
+
+
+# Ids are sorted by time, so the oldest jobs lie at the beginning of the primary key: an index for this would cost every
+# job that finishes a write. Slices are locked before jobs, as by a retry, and a job of which one is locked is left.
+ERASE = text("""
+WITH kept AS (
+    SELECT clock_timestamp() - :days * interval '1 day' AS since
+), old AS (
+    SELECT jobs.id, total, version_id FROM jobs
+    WHERE jobs.finished_at < (SELECT since FROM kept) AND jobs.id < (
+        SELECT CAST(rpad(lpad(to_hex(CAST(extract(epoch FROM since) * 1000 AS bigint)), 12, '0'), 32, '0') AS uuid)
+        FROM kept)
+    ORDER BY jobs.id LIMIT :most
+), counted AS (
+    SELECT old.id, sum((total - 1) / slice_records + 1) OVER upto AS slices, row_number() OVER upto AS place
+    FROM old JOIN versions ON versions.id = version_id WINDOW upto AS (ORDER BY old.id)
+), held AS (
+    SELECT job_id FROM slices
+    WHERE job_id IN (SELECT id FROM counted WHERE place = 1 OR slices <= :most)
+    ORDER BY slices.id FOR UPDATE SKIP LOCKED
+)
+DELETE FROM jobs WHERE finished_at < (SELECT since FROM kept) AND id IN (
+    SELECT job_id FROM held GROUP BY job_id
+    HAVING count(*) = (SELECT count(*) FROM slices WHERE slices.job_id = held.job_id))
+""")
+MOST_ERASED = 500
+
+
+def erase(session: Session, days: float) -> int:
+    """Erases jobs that finished so many days ago, the oldest first: up to 500 slices, or one job that has more."""
+    session.execute(text(f"SET LOCAL statement_timeout = {int(settings().statement_seconds * 1000)}"))
+    return session.execute(ERASE, {"days": days, "most": MOST_ERASED}).rowcount  # type: ignore[attr-defined, no-any-return]
 
 
 def tokens(held: Iterable[Claimed]) -> str:

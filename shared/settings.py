@@ -48,9 +48,18 @@ class Settings(BaseSettings):
         description="records in a slice at the most; each version has its own, smaller or equal",
     )
     lease_seconds: float = Field(10, gt=0, description="how long a worker may hold a slice without a sign of life")
+    slice_seconds: float = Field(
+        600, gt=0, description="how long scoring a slice may take; whoever takes longer hangs, and is ended"
+    )
+    stop_seconds: float = Field(
+        10, ge=0, description="how long a worker that is told to stop waits for its slices before it gives them back"
+    )
     max_attempts: int = Field(3, ge=1, description="how often the model may fail on a slice before its records fail")
     relay_seconds: float = Field(
         1, gt=0, description="how often each worker looks for lost hints and dead workers, and says that it is alive"
+    )
+    retention_days: int = Field(
+        0, ge=0, description="how many days finished jobs are kept before workers erase them; with 0, for ever"
     )
     predict_bytes: int = Field(1 << 20, ge=1, description="the largest body of a request for one record")
     job_bytes: int = Field(1 << 30, ge=1, description="the largest upload of a job, packed and unpacked")

@@ -16,7 +16,7 @@ from shared import queue
 from shared.logs import configure
 from shared.processes import die_with_parent
 from shared.settings import settings
-from worker import checking, warm
+from worker import checking, slots, warm
 from worker.relay import Relay
 
 app = Celery("scoreline", broker=settings().redis_url, include=["worker.tasks"])
@@ -34,7 +34,8 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,
-    worker_soft_shutdown_timeout=30,
+    worker_consumer="worker.consumer:Consumer",
+    worker_soft_shutdown_timeout=settings().stop_seconds,
     worker_send_task_events=True,
 )
 app.steps["worker"].update((Relay, metrics.Exporter))
@@ -51,6 +52,7 @@ def prepare_process(**_: Any) -> None:
     die_with_parent(signal.SIGKILL)
     queue.after_fork()
     metrics.take_place()
+    slots.end()  # of who was in this place before
     threadpool_limits(limits=1)
     warm.keeper().start()
     if current_process().index == 0:

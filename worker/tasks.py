@@ -3,27 +3,35 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from celery import Task, shared_task
+from sqlalchemy import Connection
 
 from shared import jobs, metrics, queue
-from shared.db import statement, transaction
+from shared.db import statement
 from shared.errors import DatabaseAway
 from shared.jobs import Changed, Claimed, Result
 from shared.settings import settings
 from shared.tables import Lane
-from worker import counts, models, relay, scoring
+from worker import counts, isolation, models, relay, scoring, slots
 from worker.lease import kept
 
 FINISH_TRIES, FINISH_PAUSE_SECONDS = 120, 0.5
+FINISH_SECONDS = 600.0
 MOST_NAMED = 10
+LANES = list(Lane)
+# Isolated from the first crash on, a record cannot do it: this many workers died for other reasons, or a bug of ours.
+MOST_CRASHES = 10
 KILLS_WORKERS = {
-    "code": "worker_died",
-    "detail": "workers died while they scored this record; see the worker's log, then retry the job",
+    "code": "killed_worker",
+    "detail": f"{MOST_CRASHES} workers died while they held this record; see the worker's log, then retry the job",
 }
+
+Changes = TypeVar("Changes")
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +39,17 @@ log = logging.getLogger(__name__)
 @shared_task(name=queue.TASK, bind=True)
 def score(self: Task, lane: str) -> str:
     """One claim. Run twice, or for nothing, it harms nothing. What it returns is for people, in Flower."""
+    if lane not in LANES:
+        log.warning("discarded a hint for a lane that there is not")
+        return "no such lane"
     began, where = time.perf_counter(), Lane(lane)
-    with statement() as session:
-        held = jobs.claim(session, where, self.request.hostname, settings().lease_seconds)
+    try:
+        with statement() as session:
+            isolate = slots.may_isolate()
+            held = jobs.claim(session, where, self.request.hostname, settings().lease_seconds, isolate=isolate)
+    except DatabaseAway as error:
+        log.warning("nothing claimed, a relay will send the hint again: %s", error)
+        return "the database was away"
     if not held:
         return "nothing waited"
     with kept(held):
@@ -53,26 +69,47 @@ def summary(held: list[Claimed], records: int, seconds: float) -> str:
 
 def results_of(lane: Lane, held: list[Claimed]) -> list[Result]:
     """The results of what can be settled; slices that are to be tried again are let go of."""
-    deadly = [claimed for claimed in held if claimed.crashes >= settings().max_attempts]
+    deadly = [claimed for claimed in held if claimed.crashes >= MOST_CRASHES]
     if deadly:
-        return [scoring.failed(claimed, KILLS_WORKERS) for claimed in held]
+        return [scoring.failed(claimed, KILLS_WORKERS) for claimed in deadly] + results_of(lane, without(held, deadly))
+    if not held:
+        return []
     try:
+        if held[0].crashes:
+            return isolated(held)
         model = models.load(held[0].version_id)
         with counts.SCORING[lane].time():
             return scoring.score(model, held)
     except models.Unfit as error:  # for good: no attempt will do better
         log.warning("%s", error)
         return [scoring.failed(claimed, {"code": error.code, "detail": error.detail}) for claimed in held]
-    except models.CannotLoad as error:
+    except (models.CannotLoad, isolation.CannotIsolate) as error:
         log.warning("%s", error)
         return failures(held, {"code": error.code, "detail": error.detail})
+    except DatabaseAway as error:  # the model's version could not be read, which is nobody's failure
+        log.warning("not scored: %s", error)
+        persistently(partial(jobs.give_back, held=held))
+        return []
+
+
+def isolated(held: list[Claimed]) -> list[Result]:
+    """The same for slices whose worker died, from a process that may die of them."""
+    if not slots.isolate():
+        persistently(partial(jobs.give_back, held=held))
+        return []
+    log.warning("scoring %d slices apart, since their worker died; the first is of job %s", len(held), held[0].job_id)
+    return isolation.score(held)
+
+
+def without(held: list[Claimed], others: list[Claimed]) -> list[Claimed]:
+    gone = {claimed.id for claimed in others}
+    return [claimed for claimed in held if claimed.id not in gone]
 
 
 def failures(held: list[Claimed], problem: dict[str, Any]) -> list[Result]:
     """What has attempts left comes back after a while; the rest fails with this problem."""
     spent = [claimed for claimed in held if claimed.failures + 1 >= settings().max_attempts]
-    with transaction() as session:
-        jobs.postpone(session, [claimed for claimed in held if claimed not in spent])
+    persistently(partial(jobs.postpone, held=without(held, spent)))
     return [scoring.failed(claimed, problem) for claimed in spent]
 
 
@@ -101,11 +138,17 @@ def count(lane: Lane, held: list[Claimed], results: list[Result], changed: list[
 
 def written(results: list[Result]) -> list[Changed]:
     """What was scored outlasts an outage of the database, which is nobody's crash; writing twice is safe."""
+    return persistently(partial(jobs.finish, results=results)) if results else []
+
+
+def persistently(change: Callable[[Connection], Changes]) -> Changes:
+    """Has the change made, also if the database is away for a minute."""
+    slots.begin(FINISH_SECONDS)  # it scores no more
     pause = threading.Event()
     for _ in range(FINISH_TRIES):
         try:
             with statement() as session:
-                return jobs.finish(session, results)
+                return change(session)
         except DatabaseAway as error:
             log.warning("results not written yet: %s", error)
             pause.wait(FINISH_PAUSE_SECONDS)

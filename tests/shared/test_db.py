@@ -1,5 +1,8 @@
 """Commit first, then send."""
 
+from typing import Any
+
+import psycopg2
 import pytest
 from sqlalchemy import text
 
@@ -58,3 +61,36 @@ def test_any_way_to_write_the_address_means_psycopg2(url: str) -> None:
 def test_another_database_is_refused_by_name() -> None:
     with environment(DATABASE_URL="mysql://h/d"), pytest.raises(ValueError, match="must begin with postgresql://"):
         settings()
+
+
+@pytest.mark.parametrize("code", ["53100", "53200", "53300", "57P03", "40P01", "57014", "25006"])
+def test_a_database_without_room_or_time_is_away_and_not_wrong(database: str, code: str) -> None:
+    def ask() -> None:
+        with db.transaction() as session:
+            session.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '{code}'; END $$"))
+
+    with pytest.raises(DatabaseAway):
+        ask()
+
+
+def has_room(database: str, taken: list[Any]) -> bool:
+    try:
+        taken.append(psycopg2.connect(database))
+    except psycopg2.OperationalError as error:
+        assert "too many clients" in str(error)  # noqa: PT017
+        return False
+    return True
+
+
+def test_a_database_without_a_free_connection_is_away(database: str) -> None:
+    taken: list[Any] = []
+    try:
+        while has_room(database, taken):
+            pass
+        with pytest.raises(DatabaseAway), db.transaction() as session:
+            session.execute(text("SELECT 1"))
+    finally:
+        for link in taken:
+            link.close()
+    with db.transaction() as session:
+        assert session.scalar(text("SELECT 1")) == 1

@@ -223,11 +223,38 @@ def test_rescue_takes_only_what_is_over(session: Session, owner: int) -> None:
     claim(session)
     over = text("UPDATE slices SET lease_until = clock_timestamp() - interval '1 s' WHERE job_id = :job")
     session.execute(over, {"job": dead})
-    assert jobs.rescue(session) == 1
-    assert jobs.rescue(session) == 0
+    assert jobs.rescue(session) == {Lane.SINGLE: 1}
+    assert not jobs.rescue(session)
     part = slice_row(session, dead)
     assert (part.status, part.crashes, part.attempt, part.worker) == ("pending", 1, 1, None)
     assert slice_row(session, alive).status == "running"
+
+
+def test_a_worker_that_stops_lets_go_of_all_it_holds_and_only_of_that(session: Session, owner: int) -> None:
+    version = make_version(session)
+    store(session, owner, version, 2)
+    bulk = store_bulk(session, owner, version, 2)
+    mine = [*jobs.claim(session, Lane.SINGLE, "mine", LEASE), *jobs.claim(session, Lane.BULK, "mine", LEASE)]
+    [other] = jobs.claim(session, Lane.BULK, "other", LEASE)
+    assert jobs.release(session, "mine") == {Lane.SINGLE: 2, Lane.BULK: 1}
+    assert jobs.finish(session, [good(claimed) for claimed in mine]) == [], "given back is given back"
+    assert len(jobs.finish(session, [good(other)])) == 1
+    rows = session.execute(text("SELECT crashes, failures, attempt FROM slices WHERE status = 'pending'")).all()
+    assert rows == [(0, 0, 1)] * 3
+    assert [claimed.attempt for claimed in jobs.claim(session, Lane.BULK, "next", LEASE)] == [2]
+    assert job_row(session, bulk).status == "running"
+
+
+def test_those_whose_worker_died_are_taken_together_and_only_by_who_can_isolate(session: Session, owner: int) -> None:
+    version = make_version(session)
+    store(session, owner, version, 4)
+    job = store_bulk(session, owner, version, 1)
+    session.execute(text("UPDATE slices SET crashes = 1 WHERE id % 2 = (SELECT min(id) % 2 FROM slices)"))
+    session.execute(text("UPDATE slices SET crashes = 2 WHERE job_id = :job"), {"job": job})
+    assert [claimed.crashes for claimed in claim(session, isolate=False)] == [0, 0]
+    assert claim(session, isolate=False) == claim(session, Lane.BULK, isolate=False) == []
+    assert [claimed.crashes for claimed in claim(session)] == [1, 1]
+    assert [claimed.crashes for claimed in claim(session, Lane.BULK)] == [2]
 
 
 def test_retry_keeps_what_was_scored_and_the_counters_agree(session: Session, owner: int) -> None:

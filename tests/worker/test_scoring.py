@@ -135,7 +135,7 @@ def test_a_record_that_keeps_killing_workers_fails(trained_database: str) -> Non
         version = session.query(Version).one().id
         owner = keys.create_user(session, "a@example.org", "a").id
         jobs.accept(session, [NewJob(jobs.new_id(), owner, version, [[1.0] * 8], {})])
-        session.execute(text("UPDATE slices SET crashes = 3"))
+        session.execute(text("UPDATE slices SET crashes = 10"))
         held = jobs.claim(session, Lane.SINGLE, "w", 10)
     [result] = tasks.results_of(Lane.SINGLE, held)
-    assert result.errors[0]["code"] == "worker_died"
+    assert result.errors[0]["code"] == "killed_worker"
