@@ -35,9 +35,9 @@ def register(name: str, artifact: Path, signature: Path, task: str | None, alias
 
     try:
         check_names(name, alias)
-        loaded = elsewhere.load(artifact, signature, task)
+        loaded, content = elsewhere.load(artifact, signature, task)
         with transaction() as session:
-            version = publish(session, name, loaded)
+            version = publish(session, name, loaded, content)
             if alias:
                 registry.point(session, version, alias)
             ref = f"{version.model}:{version.number}"

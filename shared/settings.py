@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         le=100_000,
         description="records in a slice at the most; each version has its own, smaller or equal",
     )
-    lease_seconds: float = Field(10, gt=0, description="how long a worker may hold a slice without a sign of life")
+    lease_seconds: float = Field(8, gt=0, description="how long a worker may hold a slice without a sign of life")
     slice_seconds: float = Field(
         600, gt=0, description="how long scoring a slice may take; whoever takes longer hangs, and is ended"
     )

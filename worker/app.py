@@ -27,7 +27,7 @@ app.conf.update(
         "queue_order_strategy": "priority",
         "socket_timeout": 5,
         "socket_connect_timeout": 2,
-        "health_check_interval": 5,
+        "health_check_interval": 2,
     },
     broker_connection_max_retries=None,
     task_reject_on_worker_lost=False,

@@ -1,6 +1,5 @@
 """A scikit-learn model trained elsewhere: the file and what its operator says of it, checked on an example."""
 
-import hashlib
 import json
 import warnings
 from datetime import UTC, datetime
@@ -24,17 +23,17 @@ from worker.training import Trained
 MEMBERS = ("task", "inputs", "labels", "example", "metrics")
 
 
-def load(artifact: Path, signature: Path, task: str | None = None) -> Trained:
-    """The model with its signature, ready to be registered; or Invalid that says what does not fit."""
+def load(artifact: Path, signature: Path, task: str | None = None) -> tuple[Trained, bytes]:
+    """The model with its signature, ready to be registered, and its file; or Invalid that says what does not fit."""
     written = read_json(signature)
-    fitted, digest = read_model(artifact)
+    fitted, content = read_model(artifact)
     task = task_of(fitted, task or written.get("task"))
     found = signature_of(written, task, labels_of(fitted, task, written.get("labels")), signature)
     check_inputs(fitted, found)
     example = written.get("example") or {feature.name: typical(feature) for feature in found.inputs}
     values = found.check_record(example, "the example")
     check_example(fitted, task, found, written.get("metrics") or {}, values)
-    return Trained(
+    trained = Trained(
         pipeline=fitted,
         task=task,
         framework=f"scikit-learn {sklearn.__version__}",
@@ -45,10 +44,10 @@ def load(artifact: Path, signature: Path, task: str | None = None) -> Trained:
             "data": f"trained elsewhere, from {artifact.name}",
             "synthetic": False,
             "sha256": None,
-            "artifact_sha256": digest,
             "registered_at": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
+    return trained, content
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -63,8 +62,8 @@ def read_json(path: Path) -> dict[str, Any]:
     return written
 
 
-def read_model(path: Path) -> tuple[Any, str]:
-    """What a joblib file holds, and its digest. Loading runs code of the file."""
+def read_model(path: Path) -> tuple[Any, bytes]:
+    """What a joblib file holds, and its bytes. Loading runs code of the file."""
     try:
         content = path.read_bytes()
         with warnings.catch_warnings():
@@ -79,7 +78,7 @@ def read_model(path: Path) -> tuple[Any, str]:
         raise Invalid(f"{path} cannot be loaded by joblib: {type(error).__name__}: {error}"[:500]) from error
     if not callable(getattr(fitted, "predict", None)):
         raise Invalid(f"{path} holds {type(fitted).__name__}, which has no predict; save a fitted estimator")
-    return fitted, hashlib.sha256(content).hexdigest()
+    return fitted, content
 
 
 def task_of(fitted: Any, said: object) -> str:

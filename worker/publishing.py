@@ -12,12 +12,15 @@ from worker.pace import slice_records
 from worker.training import Trained
 
 
-def publish(session: Session, model: str, trained: Trained) -> Version:
-    """Checks the model as every worker will, stores its artefact and registers it as the next version."""
+def publish(session: Session, model: str, trained: Trained, content: bytes | None = None) -> Version:
+    """Checks the model as every worker will, stores its artefact and registers it as the next version.
+
+    `content` is the artefact where there is a file of it, so that its digest is the one its owner knows.
+    """
     return publish_artifact(
         session,
         model,
-        store.packed(trained.pipeline),
+        content or store.packed(trained.pipeline),
         task=trained.task,
         framework=trained.framework,
         signature=trained.signature.model_dump(mode="json"),

@@ -14,7 +14,7 @@ from cli.train import train
 from shared import registry
 from shared.db import transaction
 from shared.tables import Version
-from worker import models
+from worker import gate, store
 
 CHANCE = np.random.default_rng(0)
 
@@ -51,7 +51,9 @@ def test_a_table_becomes_a_version_that_scores(database: str, customers: Path) -
     (version, aliases), (_, none) = versions()
     assert (version.number, aliases, none) == (2, ["champion"], [])
     assert (version.task, version.signature["labels"]) == ("classification", ["no", "yes"])
-    model = models.unpacked(version)  # not load, which remembers it by an id of this database
+    model = gate.opened(
+        version, store.read(version.artifact, version.sha256)
+    )  # not load, which remembers it by an id of this database
     scores = model.estimator.scores(model.signature.encode([[60.0, "b"], [60.0, "a"]]))
     assert [row[0] for row in model.estimator.rows(scores)] == ["yes", "no"]
 
@@ -98,7 +100,9 @@ def test_a_model_trained_elsewhere(database: str, tmp_path: Path) -> None:
     assert done.output.startswith("registered as line:1: regression, scikit-learn")
     ((version, aliases),) = versions()
     assert aliases == ["champion"]
-    assert models.unpacked(version).estimator.scores(np.array([[2.0]]))[0, 0] == pytest.approx(6)
+    assert gate.opened(version, store.read(version.artifact, version.sha256)).estimator.scores(np.array([[2.0]]))[
+        0, 0
+    ] == pytest.approx(6)
     (tmp_path / "line.json").write_text("{}")
     refused = run("register", "line", *files)
     assert refused.exit_code == 1

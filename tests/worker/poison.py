@@ -4,19 +4,22 @@ import os
 import signal
 import sys
 import threading
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+import sklearn
 from sklearn.base import BaseEstimator, RegressorMixin
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared import jobs, registry
-from shared.jobs import NewBulk, NewSlice
-from shared.signature import Feature, Signature
-from worker import models
+from shared import db, jobs, registry
+from shared.features import Number
+from shared.jobs import Found, NewBulk, NewSlice
+from shared.signature import Signature
+from worker import store
 
 KILLS, HANGS, HOLDS, RAISES, LEAVES, WAITS = -1.0, -2.0, -3.0, -4.0, -5.0, -6.0
 INTERVAL = {"level": 0.9, "half_width": 1.0, "minimum": 0.0}
@@ -48,25 +51,27 @@ class Poisoned(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
 def gate() -> Path:
     """The file that WAITS waits for, in whichever process."""
-    return models.folder() / "gate"
+    return store.folder() / "gate"
 
 
 def register(session: Session, slice_records: int = 10_000) -> int:
     """The version's id."""
-    artifact, digest = models.store(Poisoned(), "poisoned")
-    signature = Signature(inputs=(Feature(name="x"),), outputs=("value", "low", "high"))
+    content = store.packed(Poisoned())
+    artifact = store.name_of("poisoned", content)
+    store.write(artifact, content)
+    signature = Signature(inputs=(Number(name="x"),), outputs=("value", "low", "high"))
     version = registry.register(
         session,
         "poisoned",
         task="regression",
-        framework="scikit-learn",
+        framework=f"scikit-learn {sklearn.__version__}",
         signature=signature.model_dump(mode="json"),
         example={"x": 1.0},
         metrics={"interval": INTERVAL},
         training={},
         slice_records=slice_records,
         artifact=artifact,
-        sha256=digest,
+        sha256=sha256(content).hexdigest(),
     )
     return version.id
 
@@ -74,8 +79,8 @@ def register(session: Session, slice_records: int = 10_000) -> int:
 def store_bulk(session: Session, owner: int, version: int, rows: list[list[float]], crashes: int = 0) -> UUID:
     """A job of one slice."""
     job = NewBulk(jobs.new_id(), owner, version, None, {})
-    part = NewSlice(0, len(rows), jobs.to_json(rows).encode(), None, [])
-    jobs.accept_bulk(session, job, [part], {})
+    part = NewSlice(0, len(rows), db.to_json(rows).encode(), None, [])
+    jobs.accept_bulk(session, job, [part], Found())
     session.execute(
         text("UPDATE slices SET crashes = :crashes WHERE job_id = :job"), {"crashes": crashes, "job": job.id}
     )

@@ -11,7 +11,7 @@ from shared import db, jobs, keys
 from shared.tables import Lane
 from tests.worker import poison
 from tests.worker.poison import HANGS, HOLDS, KILLS, LEAVES, RAISES
-from worker import isolation, models, tasks
+from worker import isolation, store, tasks
 from worker.isolation import Isolation
 
 
@@ -88,7 +88,7 @@ def test_a_model_that_cannot_be_loaded_apart_says_so(database: str) -> None:
         owner = keys.create_user(session, "a@example.org", "a").id
         poison.store_bulk(session, owner, poison.register(session), [[1.0]], crashes=1)
         held = jobs.claim(session, Lane.BULK, "w", 60)
-    for artifact in models.folder().iterdir():
+    for artifact in store.folder().iterdir():
         artifact.unlink()
     with pytest.raises(isolation.CannotIsolate, match="is not in MODELS_URL") as caught:
         isolation.score(held)

@@ -8,7 +8,7 @@ from random import Random
 from tests.storm.faults.fault import Part, fault
 from tests.storm.fleet import Fleet
 
-LEASE_SECONDS = 10  # the default, which a storm does not change
+LEASE_SECONDS = 8  # the default, which a storm does not change
 
 HOLDERS = "SELECT DISTINCT split_part(worker, '@', 1) FROM slices WHERE status = 'running' AND worker IS NOT NULL"
 
