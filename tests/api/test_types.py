@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,15 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import sklearn
 from sklearn.cluster import KMeans
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sqlalchemy import text
 
+from cli.servers import Postgres, Valkey
 from shared import db
 from shared.features import AnyFeature, Boolean, Category, Date, Number
 from shared.signature import OUTPUTS, Signature
 from tests.api.test_bulk import CSV, results, send
-from tests.conftest import Service, environment
+from tests.conftest import Service, copy_database, environment, redis_url, serving
 from worker.publishing import publish
 from worker.training import Trained
 
@@ -38,16 +43,24 @@ rain,0,June,3,E
 """
 
 
-def trained(task: str, fitted: Any, inputs: tuple[AnyFeature, ...], labels: tuple[Any, ...], example: Any) -> Trained:
+def made(task: str, fitted: Any, inputs: tuple[AnyFeature, ...], labels: tuple[Any, ...], example: Any) -> Trained:
     signature = Signature(inputs=inputs, outputs=OUTPUTS[task], labels=labels)
-    import sklearn
-
     return Trained(fitted, task, f"scikit-learn {sklearn.__version__}", signature, example, {}, {})
 
 
 @pytest.fixture(scope="module")
-def models(service: Service) -> None:
-    """A classifier that knows no umbrella without rain, and two clusters."""
+def service(
+    trained: tuple[str, Path], running: tuple[Postgres, Valkey], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """A service with models of its own: a classifier that knows no umbrella without rain, and two clusters."""
+    url, folder = copy_database(trained[0]), tmp_path_factory.mktemp("types")
+    with environment(DATABASE_URL=url, MODELS_URL=str(shutil.copytree(trained[1], folder / "models"))):
+        register()
+    with serving(url, redis_url(running[1], 7), folder / "models", folder) as service:
+        yield service
+
+
+def register() -> None:
     chance = np.random.default_rng(0)
     signature = Signature(inputs=WEATHER, outputs=("label",))
     days = [f"2024-{month:02}-15" for month in range(1, 13)]
@@ -56,9 +69,9 @@ def models(service: Service) -> None:
     weather = HistGradientBoostingClassifier(categorical_features=[0], min_samples_leaf=2, max_iter=20)
     weather.fit(signature.encode(rows), told)
     near = KMeans(2, n_init=1, random_state=0).fit([[0.0], [1.0], [10.0], [11.0]])
-    with environment(**service.env), db.transaction() as session:
-        publish(session, "weather", trained("classification", weather, WEATHER, ("hat", "umbrella"), RECORD))
-        publish(session, "groups", trained("clustering", near, (Number(name="x"),), (0, 1), {"x": 1.0}))
+    with db.transaction() as session:
+        publish(session, "weather", made("classification", weather, WEATHER, ("hat", "umbrella"), RECORD))
+        publish(session, "groups", made("clustering", near, (Number(name="x"),), (0, 1), {"x": 1.0}))
 
 
 def predict(http: httpx.Client, model: str, record: dict[str, Any]) -> Any:
@@ -67,7 +80,7 @@ def predict(http: httpx.Client, model: str, record: dict[str, Any]) -> Any:
     return answer.json()
 
 
-def test_a_label_with_its_probabilities(models: None, http: httpx.Client) -> None:
+def test_a_label_with_its_probabilities(http: httpx.Client) -> None:
     job = predict(http, "weather", RECORD)
     assert job["input"] == RECORD
     output = job["output"]
@@ -77,13 +90,13 @@ def test_a_label_with_its_probabilities(models: None, http: httpx.Client) -> Non
     assert job["warnings"] == {}
 
 
-def test_a_cluster_with_its_distance(models: None, http: httpx.Client) -> None:
+def test_a_cluster_with_its_distance(http: httpx.Client) -> None:
     one, other = (predict(http, "groups", {"x": x})["output"] for x in (0.5, 11.5))
     assert {one["label"], other["label"]} == {0, 1}
     assert (one["distance"], other["distance"]) == (0, 1)
 
 
-def test_what_is_wrong_with_a_record(models: None, http: httpx.Client) -> None:
+def test_what_is_wrong_with_a_record(http: httpx.Client) -> None:
     answer = http.post("/predict/weather", json=RECORD | {"sky": "Rian", "windy": "no", "day": "June"})
     assert answer.status_code == 422
     assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == [
@@ -94,7 +107,7 @@ def test_what_is_wrong_with_a_record(models: None, http: httpx.Client) -> None:
     assert 'did you mean "rain"?' in answer.json()["detail"]
 
 
-def test_a_file_of_every_type(models: None, http: httpx.Client) -> None:
+def test_a_file_of_every_type(http: httpx.Client) -> None:
     job = send(http, SENT.encode(), query="model=weather")
     assert job["records"] == {"total": 5, "succeeded": 2, "failed": 3}
     found = results(http, job, "include=inputs")
@@ -116,7 +129,7 @@ def test_a_file_of_every_type(models: None, http: httpx.Client) -> None:
     ]
 
 
-def test_ndjson_and_parquet_say_the_same(models: None, http: httpx.Client) -> None:
+def test_ndjson_and_parquet_say_the_same(http: httpx.Client) -> None:
     records = [RECORD, RECORD | {"sky": "clear", "windy": None}, RECORD | {"sky": "fog"}]
     lines = "".join(json.dumps(record) + "\n" for record in records).encode()
     sink = io.BytesIO()
@@ -134,7 +147,7 @@ def test_ndjson_and_parquet_say_the_same(models: None, http: httpx.Client) -> No
     assert outputs[0][2]["probabilities"] is None
 
 
-def test_beyond_the_training_data_is_a_warning(models: None, http: httpx.Client) -> None:
+def test_beyond_the_training_data_is_a_warning(http: httpx.Client) -> None:
     strange = RECORD | {"celsius": 60, "day": "2026-06-01"}
     assert predict(http, "weather", strange)["warnings"] == {"outside_training_range": {"day": 1, "celsius": 1}}
     body = b"sky,windy,day,celsius\nrain,no,2024-06-01,60\nrain,no,2024-06-01,-60\nfog,no,2024-06-01,60\n"
@@ -144,14 +157,14 @@ def test_beyond_the_training_data_is_a_warning(models: None, http: httpx.Client)
     assert tried["warnings"] == job["warnings"]
 
 
-def test_sql_shows_them_as_people_write_them(models: None, http: httpx.Client, service: Service) -> None:
+def test_sql_shows_them_as_people_write_them(http: httpx.Client, service: Service) -> None:
     job = predict(http, "weather", RECORD)
     with environment(**service.env), db.transaction() as session:
         row = session.execute(text("SELECT input, output FROM predictions WHERE job = :job"), {"job": job["id"]}).one()
     assert (row.input, row.output) == (job["input"], job["output"])
 
 
-def test_the_schema_and_an_example_that_works(models: None, http: httpx.Client) -> None:
+def test_the_schema_and_an_example_that_works(http: httpx.Client) -> None:
     schema = http.get("/models/weather/schema").json()
     assert schema["properties"]["sky"]["enum"] == ["clear", "cloudy", "rain"]
     example = http.get("/models/weather/example").json()

@@ -11,7 +11,7 @@ import numpy as np
 
 from shared import db
 from tests.storm.records import DAWDLES, DAWDLING, HANGS, KILLS, RAISES
-from worker import housing, training
+from worker import housing
 from worker.publishing import publish
 
 INCOME = [feature.name for feature in housing.FEATURES].index("median_income")
@@ -50,8 +50,7 @@ class Poisoned:
 
 
 def register() -> None:
-    table = housing.load("sample")
-    trained = training.train_regression(table, housing.FEATURES, housing.TARGET, housing.prepare())
+    trained = housing.train("sample")
     with db.transaction() as session:
         publish(session, "housing", trained)
         publish(session, "slow", replace(trained, pipeline=Slow(trained.pipeline, SLOW_SECONDS)))
