@@ -65,7 +65,7 @@ def test_a_table_becomes_a_model(folder: Path) -> None:
     (folder / "data").symlink_to(ROOT / "data")
     said = sh(block(".venv/bin/scoreline train prices"), folder)
     assert "registered as prices:1" in said
-    assert re.search(r"^prices:1\b", said, re.MULTILINE)
+    assert re.search(r"^ *prices:1 +champion +ready", said, re.MULTILINE)
 
 
 def test_the_two_commands_are_targets_of_make() -> None:

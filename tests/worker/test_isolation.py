@@ -1,7 +1,6 @@
 """Records that kill or hang whoever scores them are found, and only they fail."""
 
 import threading
-import time
 from typing import Any
 
 import numpy as np
@@ -28,9 +27,9 @@ def test_what_hangs_or_leaves_is_found_in_bounded_time(monkeypatch: pytest.Monke
     monkeypatch.setattr(isolation, "FLOOR_SECONDS", 0.3)
     rows = [[float(number)] for number in range(40)]
     rows[7], rows[20], rows[21] = [HANGS], [LEAVES], [HOLDS]
-    began = time.monotonic()
-    found = Isolation(scored, 10_000).outcomes(rows)
-    assert time.monotonic() - began < 20
+    isolated = Isolation(scored, 10_000)
+    found = isolated.outcomes(rows)
+    assert isolated.deaths < 25
     problems = {number: one for number, one in enumerate(found) if isinstance(one, dict)}
     assert {number: one["code"] for number, one in problems.items()} == {
         7: "timed_out",
