@@ -60,7 +60,16 @@ def numbers_at_once(rows: str, size: int, width: int) -> list[Any] | None:
 def one_by_one(rows: list[list[Any] | None], kinds: Sequence[Any]) -> list[Any]:
     empty = [None] * len(kinds)
     columns = zip(*(empty if row is None else row for row in rows), strict=True)
-    return [
-        pa.array(np.array(values, dtype=float), from_pandas=True) if kind == NUMBER else pa.array(values, kind)
-        for values, kind in zip(columns, kinds, strict=True)
-    ]
+    return [column_of(values, kind) for values, kind in zip(columns, kinds, strict=True)]
+
+
+def column_of(values: Sequence[Any], kind: Any) -> Any:
+    if kind == NUMBER:
+        return pa.array(np.array(values, dtype=float), from_pandas=True)
+    if kind == KINDS["text"]:  # labels of several types are told as text
+        return pa.array([as_text(value) for value in values], kind)
+    return pa.array(values, kind)
+
+
+def as_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shared.features import Boolean, Feature, Number
+from shared.features import MISSING, Boolean, Category, Feature, Number
 
 NUMBER = {".": r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$", ",": r"^[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?$"}
 YES, NO = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
@@ -21,9 +21,15 @@ class Read(NamedTuple):
 
 
 def read(feature: Feature, column: Any, point: str) -> Read:
-    """The values of a column of text, null where a cell is empty or mistyped."""
+    """The values of a column of text, null where a cell is empty or mistyped.
+
+    Where a value may be missing, what people write for nothing is as good as an empty cell: training reads it so, too.
+    """
     text = pc.utf8_trim_whitespace(column)
     text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    if feature.nullable and not isinstance(feature, Category):
+        nothing = pc.is_in(pc.utf8_lower(text), pa.array(MISSING))
+        text = pc.if_else(nothing, pa.scalar(None, pa.string()), text)
     if isinstance(feature, Number):
         values = numbers(text, point)
     elif isinstance(feature, Boolean):

@@ -23,6 +23,8 @@ TYPE_NAMES = {str: "text", bool: "a boolean", list: "a list", dict: "an object",
 # Trees take no more: scikit-learn's gradient boosting knows 255 categories.
 MOST_CATEGORIES = 255
 MOST_NAMED = 10
+# What people write into a cell where there is nothing. In a column of text these stay text: "NA" may be Namibia.
+MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "unknown", "k.a.", "?", "-", "--", ".")
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)?")
 EPOCH = datetime(1970, 1, 1)
 DAY_MILLISECONDS = 86_400_000
@@ -38,6 +40,20 @@ class Feature(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     nullable: bool = False
     description: str = ""
+
+    @field_validator("name")
+    @classmethod
+    def can_head_a_column(cls, name: str) -> str:
+        """A reader of CSV takes spaces at the ends away."""
+        if name != name.strip() or not name.isprintable():
+            raise ValueError("a name has no space at its ends, and only characters that can be printed")
+        return name
+
+    @model_validator(mode="after")
+    def range_in_order(self) -> Self:
+        if self.range and not self.range[0] <= self.range[1]:
+            raise ValueError("what was seen must be the lowest and the highest value, in this order")
+        return self
 
     def check_value(self, value: object) -> Problem | None:
         """What is wrong with this value; None if nothing is."""
@@ -163,6 +179,8 @@ class Category(Feature):
     def each_once(cls, categories: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(categories)) < len(categories):
             raise ValueError("a category is there twice")
+        if any(category != category.strip() or "\0" in category for category in categories):
+            raise ValueError("a category has no space at its ends, which a reader of CSV takes away, and no NUL")
         return categories
 
     @cached_property

@@ -265,7 +265,7 @@ def ref_of(version: Version) -> str:
 def activate(session: Session, model: str, number: int, is_active: bool) -> Version:
     """Lets a version be named, or not. Made active, also when it is, one that failed is checked anew."""
     version = require(session, model, number, lock="update")
-    if not is_active and (pointing := aliases_of(session, version)):
+    if not is_active and not version.failure and (pointing := aliases_of(session, version)):
         names = ", ".join(f"{model}@{alias}" for alias in pointing)
         raise Conflict(f"{names} means {ref_of(version)}, so nobody could use it any more; move it elsewhere first")
     version.is_active = is_active

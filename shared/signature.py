@@ -65,7 +65,7 @@ class Signature(BaseModel):
 
     @cached_property
     def output_types(self) -> tuple[OutputType, ...]:
-        kinds = {type(label) for label in self.labels}
+        kinds = {type(label) for label in self.labels} or {int}  # clusters have numbers, also where nobody counted them
         label = LABEL_TYPES[kinds.pop()] if len(kinds) == 1 else "text"
         known: dict[str, OutputType] = {"label": label, "probabilities": "probabilities"}
         return tuple(known.get(name, "number") for name in self.outputs)

@@ -73,8 +73,11 @@ def column_of(name: str, values: pa.Array, description: str = "") -> Column:
 def check_name(name: str) -> None:
     if not name.strip():
         raise Unusable("has no name")
-    if len(name) > NAME_CHARACTERS or not name.isprintable():
-        raise Unusable(f"has a name that is longer than {NAME_CHARACTERS} characters or cannot be printed; rename it")
+    if len(name) > NAME_CHARACTERS or not name.isprintable() or name != name.strip():
+        raise Unusable(
+            f"has a name that is longer than {NAME_CHARACTERS} characters, cannot be printed, or has a space at "
+            "its ends; rename it"
+        )
 
 
 def plain(values: pa.Array) -> pa.Array:
@@ -85,6 +88,7 @@ def plain(values: pa.Array) -> pa.Array:
     if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):
         values = values.cast(pa.string())
     if pa.types.is_string(values.type):
+        values = pc.utf8_trim_whitespace(values)
         values = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
     return values
 

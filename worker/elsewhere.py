@@ -3,6 +3,7 @@
 import json
 import warnings
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,25 @@ from typing import Any
 import joblib
 import numpy as np
 import sklearn
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from sklearn.base import is_classifier, is_clusterer, is_regressor
-from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 from shared.errors import Invalid
 from shared.features import AnyFeature, Boolean, Category, Date, Number, date_text, days
 from shared.signature import OUTPUTS, Signature
 from worker.estimators import estimator_of
 from worker.training import Trained
+
+
+class Interval(BaseModel):
+    """What a value's `low` and `high` are made of."""
+
+    half_width: float = Field(ge=0, allow_inf_nan=False)
+    minimum: float = Field(allow_inf_nan=False)
+
 
 MEMBERS = ("task", "inputs", "labels", "example", "metrics")
 
@@ -30,6 +41,7 @@ def load(artifact: Path, signature: Path, task: str | None = None) -> tuple[Trai
     task = task_of(fitted, task or written.get("task"))
     found = signature_of(written, task, labels_of(fitted, task, written.get("labels")), signature)
     check_inputs(fitted, found)
+    check_interval(written.get("metrics"))
     example = written.get("example") or {feature.name: typical(feature) for feature in found.inputs}
     values = found.check_record(example, "the example")
     check_example(fitted, task, found, written.get("metrics") or {}, values)
@@ -57,6 +69,8 @@ def read_json(path: Path) -> dict[str, Any]:
         raise Invalid(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(written, dict):
         raise Invalid(f'{path} must hold an object with "inputs"; docs/models.md has an example')
+    if "\\u0000" in json.dumps(written):
+        raise Invalid(f"{path} has a NUL character, which no text here may have")
     if unknown := [name for name in written if name not in MEMBERS]:
         raise Invalid(f'{path} has "{unknown[0]}", which says nothing here; it may have {", ".join(MEMBERS)}')
     return written
@@ -101,15 +115,28 @@ def labels_of(fitted: Any, task: str, said: Any) -> list[Any]:
             raise Invalid("labels are for classification and clustering; a regression has none")
         return []
     if task == "classification":
-        own = np.asarray(getattr(fitted, "classes_", [])).tolist()
+        own = classes_of(fitted)
     else:
-        own = list(range(getattr(fitted, "n_clusters", 0)))
+        final = fitted[-1] if isinstance(fitted, Pipeline) else fitted
+        many = getattr(final, "n_clusters", None)
+        own = list(range(many)) if isinstance(many, int) else []
     labels = own if said is None else said
     if own and labels != own:
         raise Invalid(f"labels must be those of the model in its order, {json.dumps(own)}, not {json.dumps(labels)}")
     if not labels and task == "classification":
         raise Invalid(f'{type(fitted).__name__} has no classes_; give "labels" in the signature')
     return list(labels)
+
+
+def classes_of(fitted: Any) -> list[Any]:
+    try:
+        check_is_fitted(fitted)
+    except NotFittedError as error:
+        raise Invalid(f"{type(fitted).__name__} is not fitted; call fit before you save it") from error
+    classes = getattr(fitted, "classes_", [])
+    if len(classes) and isinstance(classes[0], list | np.ndarray):
+        raise Invalid(f"{type(fitted).__name__} predicts {len(classes)} columns; a version here predicts one")
+    return list(np.asarray(classes).tolist())
 
 
 def signature_of(written: dict[str, Any], task: str, labels: list[Any], path: Path) -> Signature:
@@ -126,14 +153,31 @@ def check_inputs(fitted: Any, signature: Signature) -> None:
     """Refuse a signature without an input that the model takes, or with one that it does not."""
     names = getattr(fitted, "feature_names_in_", None)
     if names is not None and (missing := [name for name in names if name not in signature.names]):
-        near = signature.nearest(missing[0])
-        hint = f'; "{near}" is written otherwise' if near else ""
+        others = [name for name in signature.names if name not in names]
+        near = next(iter(get_close_matches(missing[0], others, n=1)), None)
+        hint = f'; is "{near}" meant to be it?' if near else "; add it"
         raise Invalid(f'the model was fitted on "{missing[0]}", which is no input of the signature{hint}')
     if names is not None and (more := [name for name in signature.names if name not in names]):
         raise Invalid(f'the signature has the input "{more[0]}", on which the model was not fitted; remove it')
     many = getattr(fitted, "n_features_in_", len(signature.inputs))
     if many != len(signature.inputs):
         raise Invalid(f"the model takes {many} inputs, the signature names {len(signature.inputs)}")
+
+
+def check_interval(metrics: object) -> None:
+    """Refuse metrics from which no interval can be made."""
+    if metrics is not None and not isinstance(metrics, dict):
+        raise Invalid('"metrics" must be an object, such as {"r2": 0.8}')
+    if not metrics or "interval" not in metrics:
+        return
+    try:
+        Interval.model_validate(metrics["interval"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, ("metrics", "interval", *first["loc"])))
+        raise Invalid(
+            f'{place}: {first["msg"]}; it is {{"half_width": 1.5, "minimum": 0}}, the half width 0 or more'
+        ) from error
 
 
 def typical(feature: AnyFeature) -> Any:

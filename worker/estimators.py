@@ -1,14 +1,16 @@
 """What a fitted estimator says of a matrix, in the terms of its task."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import Pipeline
 
 from shared.features import Boolean, Category, Date
-from shared.signature import Matrix, Signature
+from shared.signature import Label, Matrix, Signature
 
 
 @dataclass(frozen=True)
@@ -64,28 +66,43 @@ def values(predicted: Any, interval: Mapping[str, float] | None) -> Matrix:
 
 
 def classifier(fitted: Any, given: Callable[[Matrix], Any], signature: Signature) -> Estimator:
-    """The most likely label, how likely it is, and how likely each is."""
+    """The label that the model tells, how likely it is, and how likely each is."""
     labels, names = signature.labels, signature.label_names
     if not hasattr(fitted, "predict_proba"):
         return plain_classifier(fitted, given, signature)
 
-    def rows(scores: Matrix) -> list[list[Any]]:
-        best = scores.argmax(axis=1)
-        confidence = scores[np.arange(len(scores)), best].tolist()
-        likely = (dict(zip(names, row, strict=True)) for row in scores.tolist())
-        return [[labels[place], *rest] for place, *rest in zip(best.tolist(), confidence, likely, strict=True)]
+    tells = told_places(fitted, labels)
 
-    return Estimator(lambda matrix: np.asarray(fitted.predict_proba(given(matrix)), dtype=float), rows)
+    def scores(matrix: Matrix) -> Matrix:
+        records = given(matrix)
+        likely = np.asarray(fitted.predict_proba(records), dtype=float)
+        return np.column_stack([tells(records, likely), likely])
+
+    def rows(scores: Matrix) -> list[list[Any]]:
+        places, likely = scores[:, 0].astype(int), scores[:, 1:]
+        confidence = likely[np.arange(len(likely)), places].tolist()
+        named = (dict(zip(names, row, strict=True)) for row in likely.tolist())
+        return [[labels[place], *rest] for place, *rest in zip(places.tolist(), confidence, named, strict=True)]
+
+    return Estimator(scores, rows)
+
+
+def told_places(fitted: Any, labels: Sequence[Label]) -> Callable[[Any, Matrix], Any]:
+    """The places of the labels that the model tells: not always the likeliest, as with a threshold of one's own."""
+    final = fitted[-1] if isinstance(fitted, Pipeline) else fitted
+    if isinstance(final, HistGradientBoostingClassifier):  # tells the likeliest, and asking it takes as long again
+        return lambda _, likely: likely.argmax(axis=1)
+    places = {label: float(place) for place, label in enumerate(labels)}
+    return lambda records, _: [places[label] for label in np.asarray(fitted.predict(records)).tolist()]
 
 
 def plain_classifier(fitted: Any, given: Callable[[Matrix], Any], signature: Signature) -> Estimator:
     """A label alone, of a model that knows no probabilities."""
     labels = signature.labels
-    places = {label: float(place) for place, label in enumerate(labels)}
+    tells = told_places(fitted, labels)
 
     def scores(matrix: Matrix) -> Matrix:
-        told = np.asarray(fitted.predict(given(matrix))).tolist()
-        return np.array([places[label] for label in told], dtype=float).reshape(-1, 1)
+        return np.array(tells(given(matrix), np.empty((0, 0))), dtype=float).reshape(-1, 1)
 
     return Estimator(scores, lambda found: [[labels[int(place)], None, None] for place in found[:, 0]])
 

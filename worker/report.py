@@ -37,8 +37,15 @@ def left_out(trained: Trained) -> Iterator[str]:
     """The columns and rows that were not used, and what looked odd."""
     for name, why in trained.training["left_out"].items():
         yield from wrapped("left out", f"{name}: {why}")
-    for text in trained.training["warnings"]:
+    for text in [*trained.training["warnings"], *no_better(trained.metrics)]:
         yield from wrapped("warning", text)
+
+
+def no_better(metrics: dict[str, Any]) -> Iterator[str]:
+    """A warning if the model has learned nothing."""
+    names = [name for name in ("r2", "macro_f1", "silhouette") if name in metrics]
+    if names and metrics[names[0]] <= metrics["baseline"][names[0]]:
+        yield "the model is no better than its baseline: there is nothing in these columns to learn, or too few rows"
 
 
 def figures(trained: Trained) -> Iterator[str]:

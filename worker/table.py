@@ -1,6 +1,7 @@
 """A table to learn from, out of a CSV or Parquet file."""
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from shared.errors import Invalid
+from shared.features import MISSING, is_date
 
 DELIMITERS = ",;\t|"
-# What people write where there is nothing. In a column of text these stay text: "NA" may be Namibia.
-MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "nil", "missing", "unknown", "k.a.", "?", "-", "--", ".")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+DATE_BEGINS = re.compile(r"\d{4}-\d\d-\d\d")
+OTHER_DATE = r"^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}$"
 # With fewer numbers than this among its cells a column is text.
 NUMBERS_SHARE = 0.8
 SHOWN = 3
@@ -54,9 +56,16 @@ def from_csv(content: bytes) -> tuple[pa.Table, tuple[str, ...]]:
     delimiter = delimiter_of(content)
     read_options = csv.ReadOptions(block_size=max(len(content), 1))  # in one block, so that types are of all rows
     parse_options = csv.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in content)
-    # Only an empty cell is missing: so does the service read a file.
-    convert_options = csv.ConvertOptions(null_values=[""], strings_can_be_null=True)
-    data = csv.read_csv(pa.BufferReader(content), read_options, parse_options, convert_options)
+
+    def read(types: dict[str, pa.DataType]) -> pa.Table:
+        convert_options = csv.ConvertOptions(null_values=[""], strings_can_be_null=True, column_types=types)
+        return csv.read_csv(pa.BufferReader(content), read_options, parse_options, convert_options)
+
+    data = read({})
+    # Dates as text: which of them are any is for the rule by which the service reads a file.
+    if moments := {field.name: pa.string() for field in data.schema if pa.types.is_temporal(field.type)}:
+        data = read(moments)
+    data = data.rename_columns([name.strip() for name in data.column_names])
     check_names(data.column_names)
     warnings: list[str] = []
     for place, name in enumerate(data.column_names):
@@ -81,7 +90,7 @@ def check_names(names: list[str]) -> None:
 
 
 def cleaned(name: str, column: pa.Array, point: str) -> tuple[pa.Array, list[str]]:
-    """Numbers, booleans or dates that a few other cells made text of; text stays as it is."""
+    """Numbers, booleans or dates that a few other cells made text of, else text without the spaces at its ends."""
     plain = pc.utf8_trim_whitespace(column)
     written = pc.replace_substring(plain, ",", ".") if point == "," else plain
     is_number = pc.match_substring_regex(written, NUMBER)
@@ -92,7 +101,18 @@ def cleaned(name: str, column: pa.Array, point: str) -> tuple[pa.Array, list[str
     is_boolean = pc.is_in(pc.utf8_lower(plain), pa.array(["true", "false"]))
     if given and count(is_boolean) == given:
         return pc.equal(pc.utf8_lower(kept(plain, is_boolean)), "true"), said(name, "a boolean", column, is_boolean)
-    return column, []
+    dates = [text for text in plain.unique().to_pylist() if text and DATE_BEGINS.match(text) and is_date(text)]
+    is_day = pc.is_in(plain, pa.array(dates, pa.string()))
+    if given and count(is_day) == given:
+        return kept(plain, is_day), said(name, "a date", column, is_day)
+    return plain, looks_like_dates(name, plain)
+
+
+def looks_like_dates(name: str, texts: pa.Array) -> list[str]:
+    like = pc.match_substring_regex(texts, OTHER_DATE)
+    if count(like) < NUMBERS_SHARE * max(1, len(texts) - texts.null_count):
+        return []
+    return [f'"{name}" looks like dates, which are read here only when they are written as 2026-01-31']
 
 
 def kept(column: pa.Array, fine: pa.Array) -> pa.Array:

@@ -29,7 +29,9 @@ def models(name: str | None, as_json: bool) -> None:
     if as_json:
         show(found)
         return
-    Console(width=max(Console().width, 110)).print(table(found["items"]))
+    terminal = Console()
+    width = max(terminal.width, 110) if terminal.is_terminal else 1_000
+    Console(width=width).print(table(found["items"]))
     for one in found["items"]:
         if one["failure"]:
             say(f"{one['ref']} cannot be served: {one['failure']}")

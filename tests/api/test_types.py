@@ -18,12 +18,15 @@ from sklearn.cluster import KMeans
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sqlalchemy import text
 
+from api.csv_blocks import csv_blocks
 from cli.servers import Postgres, Valkey
 from shared import db
 from shared.features import AnyFeature, Boolean, Category, Date, Number
+from shared.registry import Served
 from shared.signature import OUTPUTS, Signature
 from tests.api.test_bulk import CSV, results, send
 from tests.conftest import Service, copy_database, environment, redis_url, serving
+from worker import tabular
 from worker.publishing import publish
 from worker.training import Trained
 
@@ -169,3 +172,26 @@ def test_the_schema_and_an_example_that_works(http: httpx.Client) -> None:
     assert schema["properties"]["sky"]["enum"] == ["clear", "cloudy", "rain"]
     example = http.get("/models/weather/example").json()
     assert predict(http, "weather", example)["status"] == "succeeded"
+
+
+def test_what_one_trains_on_can_be_scored(tmp_path: Path) -> None:
+    """Whatever stands in its cells: training and service read a file by the same rules."""
+    spoilt = ["NA", "?", "nan", "", " - "]
+    lines = [" rooms ,town,since,open,price"]
+    for number in range(300):
+        rooms = spoilt[number % 5] if number % 10 == 0 else f" {number % 7}"
+        since = "NA" if number % 9 == 0 else f"2024-0{1 + number % 9}-1{number % 10}"
+        town, is_open = " a" if number % 2 else "b ", "null" if number % 50 == 1 else "True"
+        lines.append(f"{rooms},{town},{since},{is_open},{number * 37 % 11}")
+    path = tmp_path / "messy.csv"
+    path.write_text("\n".join(lines) + "\n")
+    made = tabular.train(tabular.load(str(path)), "price", "regression", keep=("open",))
+    assert {one.name: one.type for one in made.signature.inputs} == {
+        "rooms": "number",
+        "town": "category",
+        "since": "date",
+        "open": "boolean",
+    }
+    version = Served(1, "messy", 1, made.signature, 100)
+    blocks = list(csv_blocks(io.BytesIO(path.read_bytes()), "utf-8", None, version))
+    assert [block.problems for block in blocks] == [{}]

@@ -8,12 +8,13 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, MeanShift
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from shared.errors import Invalid
 from worker import elsewhere
@@ -21,6 +22,7 @@ from worker.estimators import estimator_of
 
 CHANCE = np.random.default_rng(0)
 X = CHANCE.normal(size=(60, 2))
+LINE = LinearRegression().fit(X, X[:, 0])
 INPUTS = [{"name": "a", "type": "number", "seen": [-3, 3]}, {"name": "b", "type": "number"}]
 
 
@@ -55,7 +57,7 @@ def test_a_pipeline_that_was_fitted_on_a_frame(tmp_path: Path) -> None:
     loaded, _ = elsewhere.load(*paths)
     estimator = estimator_of(loaded.pipeline, loaded.task, loaded.signature, loaded.metrics)
     assert estimator.scores(loaded.signature.encode([["x", 3.0]]))[0, 0] == pytest.approx(3)
-    with pytest.raises(Invalid, match='the model was fitted on "kind", which is no input of the signature; "Kind"'):
+    with pytest.raises(Invalid, match='fitted on "kind", which is no input of the signature; is "Kind" meant'):
         elsewhere.load(*files(tmp_path, pipeline, inputs=[{**inputs[0], "name": "Kind"}, inputs[1]]))
     with pytest.raises(Invalid, match='the input "more", on which the model was not fitted'):
         elsewhere.load(*files(tmp_path, pipeline, inputs=[*inputs, {"name": "more", "type": "number"}]))
@@ -81,6 +83,45 @@ def test_a_pipeline_that_was_fitted_on_a_frame(tmp_path: Path) -> None:
 )
 def test_what_does_not_fit_is_said(tmp_path: Path, signature: dict[str, Any], says: str) -> None:
     model = LogisticRegression().fit(X, np.where(X[:, 0] > 0, "yes", "no"))
+    with pytest.raises(Invalid) as refused:
+        elsewhere.load(*files(tmp_path, model, **signature))
+    assert says in refused.value.detail
+
+
+def test_a_model_with_a_threshold_of_its_own_tells_its_own_label(tmp_path: Path) -> None:
+    told = np.where(X[:, 0] > 0, "yes", "no")
+    model = FixedThresholdClassifier(LogisticRegression(), threshold=0.01, pos_label="yes").fit(X, told)
+    loaded, _ = elsewhere.load(*files(tmp_path, model))
+    estimator = estimator_of(loaded.pipeline, loaded.task, loaded.signature, loaded.metrics)
+    assert estimator.rows is not None
+    rows = estimator.rows(estimator.scores(X))
+    assert [label for label, _, _ in rows] == model.predict(X).tolist() != told.tolist()
+    assert [confidence for _, confidence, _ in rows] == [likely[label] for label, _, likely in rows]
+
+
+def test_clusters_of_a_pipeline_have_numbers(tmp_path: Path) -> None:
+    piped, _ = elsewhere.load(*files(tmp_path, make_pipeline(StandardScaler(), KMeans(2, n_init=1)).fit(X)))
+    assert (piped.signature.labels, piped.signature.output_types) == ((0, 1), ("integer", "number"))
+    uncounted, _ = elsewhere.load(*files(tmp_path, MeanShift().fit(X)))
+    assert (uncounted.signature.labels, uncounted.signature.output_types) == ((), ("integer", "number"))
+
+
+@pytest.mark.parametrize(
+    ("model", "signature", "says"),
+    [
+        (LogisticRegression(), {}, "is not fitted"),
+        (RandomForestClassifier(2).fit(X, [["a", "b"], ["b", "a"]] * (len(X) // 2)), {}, "predicts 2 columns"),
+        (
+            LinearRegression().fit(X, X[:, 0]),
+            {"metrics": {"interval": {"half_width": -5}}},
+            "metrics.interval.half_width",
+        ),
+        (LINE, {"metrics": {"note": "a\0b"}}, "NUL"),
+        (LINE, {"inputs": [{**INPUTS[0], "seen": [9, 1]}, INPUTS[1]]}, "in this order"),
+        (LINE, {"inputs": [{**INPUTS[0], "name": " a"}, INPUTS[1]]}, "no space"),
+    ],
+)
+def test_what_nobody_could_use_is_refused(tmp_path: Path, model: Any, signature: dict[str, Any], says: str) -> None:
     with pytest.raises(Invalid) as refused:
         elsewhere.load(*files(tmp_path, model, **signature))
     assert says in refused.value.detail

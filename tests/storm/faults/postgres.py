@@ -48,8 +48,16 @@ def backend_killed(fleet: Fleet, chance: Random) -> Iterator[None]:
     served = "SELECT pid FROM pg_stat_activity WHERE application_name = 'scoreline' ORDER BY pid"
     before = fleet.rows(OWN)
     send(signal.SIGKILL, chance.choice([pid for (pid,) in fleet.rows(served)]))
-    fleet.wait_for(lambda: is_back(fleet) and fleet.rows(OWN) != before)
+    fleet.wait_for(lambda: is_another(fleet, before))
     yield
+
+
+def is_another(fleet: Fleet, before: list[tuple[Any, ...]]) -> bool:
+    """Whether the storm has a new connection; the server may end its old one, and take none, at any moment."""
+    try:
+        return fleet.rows(OWN) != before
+    except psycopg2.Error:
+        return False
 
 
 @fault("PostgreSQL is frozen", Part.POSTGRES, seconds=LEASE_SECONDS + 3, orderly=True)
