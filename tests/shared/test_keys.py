@@ -5,11 +5,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared import keys
+from shared import keys, users
 
 
 def test_a_key_says_who_one_is(session: Session) -> None:
-    user = keys.create_user(session, "Ann@Example.org", "ann", is_admin=True)
+    user = users.create(session, "Ann@Example.org", "ann", is_admin=True)
     secret = keys.issue(session, user.id, "laptop")
     caller = keys.whose(session, secret)
     assert caller == keys.Caller(user.id, "ann", True)
@@ -20,13 +20,13 @@ def test_a_key_says_who_one_is(session: Session) -> None:
 
 @pytest.mark.parametrize("change", ["UPDATE keys SET revoked_at = now()", "UPDATE users SET is_active = false"])
 def test_a_closed_key_opens_nothing(session: Session, change: str) -> None:
-    secret = keys.issue(session, keys.create_user(session, "a@example.org", "a").id, "laptop")
+    secret = keys.issue(session, users.create(session, "a@example.org", "a").id, "laptop")
     session.execute(text(change))
     assert keys.whose(session, secret) is None
 
 
 def test_a_wrong_secret_behind_a_right_prefix(session: Session) -> None:
-    secret = keys.issue(session, keys.create_user(session, "a@example.org", "a").id, "laptop")
+    secret = keys.issue(session, users.create(session, "a@example.org", "a").id, "laptop")
     assert keys.whose(session, secret[:-1] + ("a" if secret[-1] != "a" else "b")) is None
     assert keys.whose(session, secret[:11]) is None
     assert keys.whose(session, "") is None
@@ -35,6 +35,6 @@ def test_a_wrong_secret_behind_a_right_prefix(session: Session) -> None:
 
 @pytest.mark.parametrize(("email", "username"), [("A@example.org", "b"), ("b@example.org", "ANN")])
 def test_names_are_unique_whatever_the_case(session: Session, email: str, username: str) -> None:
-    keys.create_user(session, "a@example.org", "ann")
+    users.create(session, "a@example.org", "ann")
     with pytest.raises(IntegrityError):
-        keys.create_user(session, email, username)
+        users.create(session, email, username)
