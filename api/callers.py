@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from shared import keys
 from shared.db import statement
-from shared.errors import Forbidden, ScorelineError, Unauthorized
+from shared.errors import Forbidden, Unauthorized
 from shared.keys import Caller
 
 # How long a key is believed without asking the database: the longest that a revoked one can still be used.
@@ -72,7 +72,7 @@ def note(used: dict[int, float]) -> None:
     try:
         with statement() as session:
             keys.note_use(session, used)
-    except ScorelineError as error:
+    except Exception as error:  # whatever it is, the next minute is noted all the same
         log.warning("when %d keys were last used is not noted: %s", len(used), error)
 
 

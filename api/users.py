@@ -28,9 +28,11 @@ from shared.errors import (
 from shared.keys import Caller
 
 router = APIRouter(prefix="/users", tags=["users"])
-Username = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+USERNAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Username = Annotated[str, StringConstraints(pattern=USERNAME)]
 KeyName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,100}$")]
 NAMES = {"/username": "must have 1 to 64 letters, digits, points, - and _ of ASCII, and begin with a letter or a digit"}
+PREFIX = r"^sk_[0-9a-f]{8}$"
 MOST_KEYS = 100
 LARGEST = 2**63 - 1
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -85,10 +87,12 @@ def list_users(
     _: Administering,
     limit: Limit = 50,
     after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
+    username: Annotated[str | None, Query(pattern=USERNAME)] = None,
+    key: Annotated[str | None, Query(pattern=PREFIX, description="the prefix of a key: the user who has it")] = None,
 ) -> UserPage:
     """All users, the oldest first."""
     with transaction() as session:
-        found = [answers.user(user) for user in users.page(session, limit + 1, after)]
+        found = [answers.user(user) for user in users.page(session, limit + 1, after, username, key)]
     following = str(found[limit - 1].id) if len(found) > limit else None
     response.headers.update(link_next(request, following))
     return UserPage(items=found[:limit], next=following)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared.db import transaction
 from shared.errors import Conflict, NotFound
-from shared.tables import User
+from shared.tables import Key, User
 
 ERASED_AT_ONCE = 100
 
@@ -55,9 +55,16 @@ def no_such_user(user: object) -> NotFound:
     return NotFound(f'there is no user "{str(user)[:100]}" that you may see; GET /users/me is you')
 
 
-def page(session: Session, limit: int, after: int) -> Sequence[User]:
-    """The users in order of their creation, from the one behind `after` on."""
-    return session.scalars(select(User).where(User.id > after).order_by(User.id).limit(limit)).all()
+def page(
+    session: Session, limit: int, after: int = 0, username: str | None = None, prefix: str | None = None
+) -> Sequence[User]:
+    """The users in order of their creation, from the one behind `after` on; of that name, or with that key."""
+    wanted = select(User).where(User.id > after)
+    if username is not None:
+        wanted = wanted.where(func.lower(User.username) == username.lower())
+    if prefix is not None:
+        wanted = wanted.where(User.id == select(Key.user_id).where(Key.prefix == prefix).scalar_subquery())
+    return session.scalars(wanted.order_by(User.id).limit(limit)).all()
 
 
 def change(session: Session, user: int, **fields: Any) -> User:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from shared import db, keys
+from shared import db
 from tests.api.test_predict import assert_problem
 from tests.conftest import HOUSE, Service, environment, eventually
 
@@ -181,16 +181,58 @@ def test_pages_of_users(admin: httpx.Client) -> None:
     assert len(seen) >= 4
 
 
-def test_when_a_key_was_last_used(service: Service) -> None:
-    """Told by seconds that passed, since clocks differ; an older use does not undo a newer one."""
-    from shared import users
+def test_what_only_an_admin_changes_leaves_a_line_without_a_secret(admin: httpx.Client, service: Service) -> None:
+    before = len(service.log("api"))
+    user = make(admin, "greta")
+    headers = opened(admin, user["id"])
+    key = admin.get(f"/users/{user['id']}/keys").json()["items"][0]
+    admin.put(f"/users/{user['id']}", json={"email": "secret.address@example.org"})
+    admin.delete(f"/users/{user['id']}/keys/{key['prefix']}")
+    admin.post("/users", json={"email": "greta@example.org", "username": "Greta"})  # taken: nothing was changed
+    admin.delete(f"/users/{user['id']}")
+    log = service.log("api")[before:]
+    me = admin.get("/users/me").json()
+    lines = [line.partition("audit: ")[2] for line in log.splitlines() if "audit: " in line]
+    assert [line.partition(" by ")[0] for line in lines] == [
+        "user.create",
+        "key.create",
+        "user.change",
+        "key.revoke",
+        "user.delete",
+    ]
+    assert all(f"by {me['username']} (user {me['id']}, key " in line for line in lines)
+    assert lines[1].endswith(f": key {key['prefix']} of user {user['id']}")
+    assert headers["Authorization"][-43:] not in log
+    assert admin.headers["X-API-Key"][-43:] not in log
+    assert "secret.address" not in log
 
-    with environment(**service.env), db.transaction() as session:
-        user = users.create(session, "last@example.org", "last")
-        key, _ = keys.add(session, user.id, "laptop")
-        keys.note_use(session, {key.id: 5.0})
-        session.refresh(key)
-        first = key.last_used_at
-        keys.note_use(session, {key.id: 60.0})
-        session.refresh(key)
-        assert key.last_used_at == first is not None
+
+@pytest.mark.parametrize(
+    "user", ["0", "-1", "1e3", "99999999", str(2**63), str(2**64), "%00", "%ff", "me%20", "\u0661"]
+)
+def test_users_that_are_none(admin: httpx.Client, user: str) -> None:
+    for answer in (
+        admin.get(f"/users/{user}"),
+        admin.put(f"/users/{user}", json={"is_active": False}),
+        admin.delete(f"/users/{user}"),
+        admin.get(f"/users/{user}/keys"),
+        admin.post(f"/users/{user}/keys", json={"name": "x"}),
+        admin.delete(f"/users/{user}/keys/1"),
+        admin.delete(f"/users/me/keys/sk_{user}"),
+    ):
+        assert_problem(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("query", ["after=-1", f"after={2**63}", "after=x", "after=%00", "limit=0", f"limit={2**64}"])
+def test_pages_that_are_none(admin: httpx.Client, query: str) -> None:
+    assert_problem(admin.get(f"/users?{query}"), 422, "invalid")
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101, "two\nlines", "a\u0000", "\u001b[2J", 1, None])
+def test_names_of_keys_that_are_none(admin: httpx.Client, name: Any) -> None:
+    assert_problem(admin.post("/users/me/keys", json={"name": name}), 422, "invalid")
+
+
+def test_a_user_has_so_many_keys_and_no_more(http: httpx.Client) -> None:
+    made = [http.post("/users/me/keys", json={"name": str(number)}).status_code for number in range(100)]
+    assert made == [201] * 99 + [409]
