@@ -70,7 +70,7 @@ def sent(kind: type[Body]) -> Any:
 
 
 def parsed(body: bytes) -> Any:
-    """What JSON says that has no NaN, no infinity, no broken Unicode, no key twice and no NUL."""
+    """What JSON says that has no NaN, no infinity, no broken Unicode and no key twice."""
     if not body.strip():
         raise Malformed("the body is empty; send a JSON object")
     try:
@@ -120,16 +120,16 @@ def pointer(place: Sequence[int | str]) -> str:
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in it, names too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            yield name
-            yield from texts(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from texts(member)
+    """Every text in it, names too, however deep: what is nested a thousand times is not worth a stack that ends."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, str):
+            yield found
+        elif isinstance(found, dict):
+            waiting += [*found, *found.values()]
+        elif isinstance(found, list):
+            waiting += found
 
 
 def schema_of(kind: type[Sent]) -> Values:

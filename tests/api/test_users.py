@@ -95,6 +95,10 @@ def test_bad_users_are_refused(admin: httpx.Client, fields: dict[str, Any]) -> N
         (b"", 400),
         (b"[1]", 422),
         (b"[" * 100_000, 400),
+        (b'{"email": 1' + b"0" * 5000 + b"}", 400),
+        (b'{"email": 1e999}', 400),
+        (b"\xef\xbb\xbf{}", 400),
+        ("{}".encode("utf-16"), 400),
         (b'{"email": "x@example.org", "username": "' + b"x" * (1 << 20) + b'"}', 413),
     ],
 )
@@ -103,6 +107,13 @@ def test_bodies_that_are_none(admin: httpx.Client, body: bytes, status: int) -> 
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert admin.post("/users", content=b"{}", headers={"Content-Type": "text/plain"}).status_code == 415
+
+
+@pytest.mark.parametrize("depth", [100, 500, 900, 950, 1000, 1024])
+def test_however_deep_it_is_no_body(admin: httpx.Client, depth: int) -> None:
+    for body in (b"[" * depth + b"]" * depth, b'{"email": ' * depth + b"1" + b"}" * depth):
+        answer = admin.post("/users", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (400, 422), answer.text
 
 
 def test_a_closed_user_is_out_within_a_second(admin: httpx.Client) -> None:
