@@ -30,7 +30,7 @@ from shared.keys import Caller
 router = APIRouter(prefix="/users", tags=["users"])
 USERNAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Username = Annotated[str, StringConstraints(pattern=USERNAME)]
-KeyName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,100}$")]
+KeyName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,100}$")]
 NAMES = {"/username": "must have 1 to 64 letters, digits, points, - and _ of ASCII, and begin with a letter or a digit"}
 PREFIX = r"^sk_[0-9a-f]{8}$"
 MOST_KEYS = 100

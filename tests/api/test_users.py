@@ -239,7 +239,7 @@ def test_pages_that_are_none(admin: httpx.Client, query: str) -> None:
     assert_problem(admin.get(f"/users?{query}"), 422, "invalid")
 
 
-@pytest.mark.parametrize("name", ["", "x" * 101, "two\nlines", "a\u0000", "\u001b[2J", 1, None])
+@pytest.mark.parametrize("name", ["", "x" * 101, "two\nlines", "a\u0000", "\u001b[2J", "\u009b2J", 1, None])
 def test_names_of_keys_that_are_none(admin: httpx.Client, name: Any) -> None:
     assert_problem(admin.post("/users/me/keys", json={"name": name}), 422, "invalid")
 
