@@ -11,7 +11,7 @@ from pydantic import BaseModel, PlainSerializer
 
 from shared.lookup import JobRow, Outlook, PredictionRow
 from shared.registry import Pointer, Ref
-from shared.tables import Version
+from shared.tables import Key, User, Version
 
 Values = dict[str, Any]
 
@@ -144,6 +144,43 @@ class Versions(BaseModel):
     items: list[VersionAnswer]
 
 
+class UserAnswer(BaseModel):
+    """Who may call the service."""
+
+    id: int
+    email: str
+    username: str
+    is_admin: bool
+    is_active: bool
+    created_at: Time
+
+
+class UserPage(BaseModel):
+    items: list[UserAnswer]
+    next: str | None
+
+
+class KeyAnswer(BaseModel):
+    """What is kept of a key. `last_used_at` is right to the minute."""
+
+    id: int
+    name: str
+    prefix: str
+    created_at: Time
+    last_used_at: Time | None
+    revoked_at: Time | None
+
+
+class NewKeyAnswer(KeyAnswer):
+    """The same with the key itself, this once."""
+
+    key: str
+
+
+class KeyPage(BaseModel):
+    items: list[KeyAnswer]
+
+
 def urls(job: UUID) -> dict[str, str]:
     address = f"/jobs/{job}"
     parts = ("results", "errors", "events", "cancel", "retry")
@@ -226,3 +263,25 @@ def version(row: Version, aliases: list[str]) -> VersionAnswer:
 def alias(row: Pointer) -> AliasAnswer:
     ref = str(Ref(row.model, row.number, None))
     return AliasAnswer(model=row.model, alias=row.alias, version=row.number, ref=ref, revision=row.revision)
+
+
+def user(row: User) -> UserAnswer:
+    return UserAnswer(
+        id=row.id,
+        email=row.email,
+        username=row.username,
+        is_admin=row.is_admin,
+        is_active=row.is_active,
+        created_at=row.created_at,
+    )
+
+
+def key(row: Key) -> KeyAnswer:
+    return KeyAnswer(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+    )

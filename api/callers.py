@@ -1,6 +1,7 @@
 """Who sends a request, by the key in its headers."""
 
 import asyncio
+import logging
 import time
 from typing import Annotated
 
@@ -14,13 +15,18 @@ from shared.keys import Caller
 # How long a key is believed without asking the database: the longest that a revoked one can still be used.
 BELIEVED_SECONDS = 1.0
 MOST_BELIEVED = 10_000
+NOTED_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
 
 
 class Callers:
-    """Looks keys up, each at most once a second however many requests carry it."""
+    """Looks keys up, each at most once a second however many requests carry it, and notes once a minute which ones."""
 
     def __init__(self) -> None:
         self.known: dict[str, tuple[float, asyncio.Task[Caller | None]]] = {}
+        self.used: dict[int, float] = {}
+        self.noting: asyncio.Task[None] | None = None
 
     async def __call__(self, secret: str) -> Caller | None:
         if not keys.WRITTEN.fullmatch(secret):
@@ -31,12 +37,43 @@ class Callers:
                 self.known.clear()
             lookup = asyncio.create_task(asyncio.to_thread(look_up, secret))
             self.known[secret] = (time.monotonic() + BELIEVED_SECONDS, lookup)
-        return lookup.result() if lookup.done() else await asyncio.shield(lookup)
+        found = lookup.result() if lookup.done() else await asyncio.shield(lookup)
+        if found is not None:
+            self.used[found.key_id] = time.monotonic()
+        return found
+
+    def start(self) -> None:
+        self.noting = asyncio.create_task(self.note_for_ever())
+
+    async def stop(self) -> None:
+        """Notes what was used since the last time."""
+        if self.noting is not None:
+            self.noting.cancel()
+        await self.note()
+
+    async def note_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(NOTED_SECONDS)
+            await self.note()
+
+    async def note(self) -> None:
+        used, self.used = self.used, {}
+        if used:
+            now = time.monotonic()
+            await asyncio.to_thread(note, {key: now - at for key, at in used.items()})
 
 
 def look_up(secret: str) -> Caller | None:
     with statement() as session:
         return keys.whose(session, secret)
+
+
+def note(used: dict[int, float]) -> None:
+    try:
+        with statement() as session:
+            keys.note_use(session, used)
+    except Exception as error:  # whatever it is, the next minute is noted all the same
+        log.warning("when %d keys were last used is not noted: %s", len(used), error)
 
 
 def secret_in(request: Request) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import bulk, health, jobs, metrics, models, openapi, predict, predictions, problems, results
+from api import bulk, health, jobs, metrics, models, openapi, predict, predictions, problems, results, users
 from api.requests import RequestIds
 from api.state import State
 from shared.logs import configure
@@ -47,6 +47,7 @@ def make_app() -> FastAPI:
         results.router,
         predictions.router,
         models.router,
+        users.router,
         health.router,
         metrics.router,
     ):

@@ -1,17 +1,17 @@
 """The models that can be asked for: their versions, and the aliases that point at them."""
 
-import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from sqlalchemy.orm import Session
 
-from api import answers, parameters
+from api import answers, audit, parameters
 from api.answers import AliasAnswer, Values, VersionAnswer, Versions
+from api.bodies import schema_of, sent
 from api.callers import Administering, Calling
 from api.jobs import UNCHANGED
 from api.problems import documented
-from api.versions import AliasMove, NewVersion, VersionChange, new_version, read, schema_of
+from api.versions import AliasMove, NewVersion, VersionChange, new_version
 from shared import registry
 from shared.db import transaction
 from shared.errors import (
@@ -52,11 +52,16 @@ def list_models(_: Calling) -> Versions:
 
 
 @router.post("", status_code=201, responses=CHANGES, openapi_extra=schema_of(NewVersion))
-async def register_version(request: Request, response: Response, _: Administering) -> VersionAnswer:
+def register_version(
+    caller: Administering, new: Annotated[NewVersion, Depends(new_version)], response: Response
+) -> VersionAnswer:
     """Registers an artefact in MODELS_URL as the next version; a worker checks it before an alias may point at it."""
-    made = await asyncio.to_thread(registered, await new_version(request))
-    response.headers["Location"] = address(made)
-    return made
+    with transaction() as session:
+        version = registry.register(session, new.model, **new.fields())
+        ref = registry.ref_of(version)
+        audit.note(session, caller, "version.register", f"{ref}, sha256 {version.sha256}")
+        response.headers["Location"] = f"/models/{version.model}/versions/{version.number}"
+        return answers.version(version, registry.aliases_of(session, version))
 
 
 @router.get("/{model}", responses=documented(Unauthorized, NotFound, DatabaseAway))
@@ -96,10 +101,14 @@ def read_version(model: str, number: str, _: Calling) -> VersionAnswer:
     responses=CHANGES | documented(NotFound, Conflict),
     openapi_extra=schema_of(VersionChange),
 )
-async def change_version(model: str, number: str, request: Request, _: Administering) -> VersionAnswer:
+def change_version(
+    model: str, number: str, caller: Administering, change: Annotated[VersionChange, sent(VersionChange)]
+) -> VersionAnswer:
     """Lets a version be named, or not. Made active, one that failed is checked again."""
-    change = await read(request, VersionChange)
-    return await asyncio.to_thread(changed, *numbered(model, number), change.is_active)
+    with transaction() as session:
+        version = registry.activate(session, *numbered(model, number), change.is_active)
+        audit.note(session, caller, "version.change", f"{registry.ref_of(version)}: is_active {version.is_active}")
+        return answers.version(version, registry.aliases_of(session, version))
 
 
 @router.get(
@@ -124,47 +133,38 @@ def read_alias(model: str, alias: str, request: Request, response: Response, _: 
     responses=CHANGES | MADE | documented(NotFound, Conflict, PreconditionFailed),
     openapi_extra=schema_of(AliasMove) | HEADERS,
 )
-async def move_alias(model: str, alias: str, request: Request, response: Response, _: Administering) -> AliasAnswer:
+def move_alias(
+    model: str,
+    alias: str,
+    caller: Administering,
+    move: Annotated[AliasMove, sent(AliasMove)],
+    request: Request,
+    response: Response,
+) -> AliasAnswer:
     """Moves an alias, or makes it: the next accepted request that names it gets this version."""
-    move = await read(request, AliasMove)
-    found, is_new = await asyncio.to_thread(moved, model, alias, move.version, request)
+    model, alias = registry.model_name(model), registry.alias_name(alias)
+    with transaction() as session:
+        is_new = moved(session, model, alias, move.version, request)
+        found = registry.pointer(session, model, alias)
+        audit.note(session, caller, "alias.move", f"{model}@{alias} is {answers.alias(found).ref}")
     response.headers["ETag"] = f'"{found.revision}"'
     if is_new:
         response.status_code, response.headers["Location"] = 201, f"/models/{model}/aliases/{alias}"
-    return found
+    return answers.alias(found)
 
 
-def registered(new: NewVersion) -> VersionAnswer:
-    with transaction() as session:
-        version = registry.register(session, new.model, **new.fields())
-        return answers.version(version, registry.aliases_of(session, version))
-
-
-def changed(model: str, number: int, is_active: bool) -> VersionAnswer:
-    with transaction() as session:
-        version = registry.activate(session, model, number, is_active)
-        return answers.version(version, registry.aliases_of(session, version))
-
-
-def moved(model: str, alias: str, number: int, request: Request) -> tuple[AliasAnswer, bool]:
-    """Where the alias points now, and whether it is new; the conditions are those of the request."""
-    model, alias = registry.model_name(model), registry.alias_name(alias)
-    with transaction() as session:
-        if request.headers.get("if-match", "").strip() == "*":
-            registry.existing(session, model, alias)
-        only_new = "*" in parameters.known_etags(request)
-        is_new = registry.move(session, model, alias, number, parameters.revisions(request), only_new)
-        return answers.alias(registry.pointer(session, model, alias)), is_new
+def moved(session: Session, model: str, alias: str, number: int, request: Request) -> bool:
+    """Whether the alias is new; the conditions are those of the request."""
+    if request.headers.get("if-match", "").strip() == "*":
+        registry.existing(session, model, alias)
+    only_new = "*" in parameters.known_etags(request)
+    return registry.move(session, model, alias, number, parameters.revisions(request), only_new)
 
 
 def numbered(model: str, number: str) -> tuple[str, int]:
     """As in `housing:3`, and refused like that."""
     ref = Ref.parse(f"{model}:{number}")
     return ref.model, ref.number or 0
-
-
-def address(version: VersionAnswer) -> str:
-    return f"/models/{version.model}/versions/{version.version}"
 
 
 def versions(model: str | None = None) -> Versions:

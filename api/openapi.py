@@ -7,7 +7,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
-from api import problems, versions
+from api import problems, users, versions
 from api.answers import Json
 from api.models import default_model
 from shared.errors import DatabaseAway
@@ -70,7 +70,7 @@ def schemas() -> dict[str, Any]:
     if "example" in record:
         envelope["example"] = {"model": "housing", "input": record["example"]}
     named = {"Record": record, "AnyRecord": ANY_RECORD, "Envelope": envelope, "Problem_": problems.SCHEMA}
-    return {**named, **versions.SCHEMAS}
+    return {**named, **versions.SCHEMAS, **users.SCHEMAS}
 
 
 def typed_record() -> dict[str, Any]:

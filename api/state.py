@@ -65,10 +65,12 @@ class State:
 
     async def __aenter__(self) -> "State":
         self.waiting.start()
+        self.callers.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.waiting.stop()
+        await self.callers.stop()
         self.accept.close()
         self.read.close()
         self.queue.close()

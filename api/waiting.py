@@ -68,9 +68,10 @@ class Waiting:
         self.tasks = [asyncio.create_task(self.listen()), asyncio.create_task(self.look())]
 
     async def stop(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        while left := [task for task in self.tasks if not task.done()]:
+            for task in left:  # more than once: the Redis client loses one that comes when its patience ends, too
+                task.cancel()
+            await asyncio.wait(left, timeout=1)
 
     @contextmanager
     def on(self, job: UUID) -> Iterator[Watch]:

@@ -22,7 +22,7 @@ from benchmarks import load
 from benchmarks.load import Connection
 from cli.processes import Log, Part, wait_until
 from cli.servers import HOST, Postgres, Valkey, free_port
-from shared import keys
+from shared import keys, users
 from shared.settings import with_driver
 
 CONNECTIONS = 16
@@ -218,7 +218,7 @@ def queried(url: str) -> Iterator[Any]:
 
 def issue_key(url: str) -> str:
     with Session(create_engine(with_driver(url))) as session:
-        user = keys.create_user(session, "bench@localhost", "bench")
+        user = users.create(session, "bench@localhost", "bench")
         key = keys.issue(session, user.id, "bench")
         session.commit()
     return key

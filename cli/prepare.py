@@ -18,7 +18,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
-from shared import keys
+from shared import keys, users
 from shared.db import database_errors, make_engine, transaction
 from shared.registry import DEFAULT_MODEL
 from shared.tables import User, Version
@@ -83,7 +83,7 @@ def admit(hashed: str) -> None:
 def first_admin(session: Session) -> User:
     """The user `admin`, made if there is none."""
     admin = session.scalar(select(User).where(func.lower(User.username) == ADMIN))
-    return admin or keys.create_user(session, f"{ADMIN}@localhost", ADMIN, is_admin=True)
+    return admin or users.create(session, f"{ADMIN}@localhost", ADMIN, is_admin=True)
 
 
 def allows_reader(password: str) -> bool:

@@ -1,20 +1,22 @@
-"""Users and the secrets that say who they are. A secret is shown once and kept as a hash."""
+"""The secrets that say who one is. Each is shown once and kept as a hash."""
 
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
 
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.db import Runs
-from shared.errors import Invalid
+from shared.db import Runs, to_json
+from shared.errors import Invalid, NotFound
 from shared.tables import Key, User
 
 WRITTEN = re.compile(r"sk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
+NAMED = re.compile(r"sk_[0-9a-f]{8}|[0-9]{1,19}")
 HASHED = re.compile(r"sk_[0-9a-f]{8}:[0-9a-f]{64}")
 
 
@@ -25,22 +27,60 @@ class Caller:
     user_id: int
     username: str
     is_admin: bool
-
-
-def create_user(session: Session, email: str, username: str, *, is_admin: bool = False) -> User:
-    user = User(email=email.casefold(), username=username, is_admin=is_admin)
-    session.add(user)
-    session.flush()
-    return user
+    key_id: int
 
 
 def issue(session: Session, user_id: int, name: str) -> str:
     """A new key of this user: the whole secret, which nobody can read again."""
+    return add(session, user_id, name)[1]
+
+
+def add(session: Session, user_id: int, name: str) -> tuple[Key, str]:
+    """The same with what is kept of it."""
     prefix = "sk_" + secrets.token_hex(4)
     secret = f"{prefix}_{secrets.token_urlsafe(32)}"
-    session.add(Key(user_id=user_id, name=name, prefix=prefix, secret_sha256=digest(secret)))
+    key = Key(user_id=user_id, name=name, prefix=prefix, secret_sha256=digest(secret))
+    session.add(key)
     session.flush()
-    return secret
+    return key, secret
+
+
+def of_user(session: Session, user_id: int) -> Sequence[Key]:
+    """The keys of a user, newest first, with the ones that were revoked."""
+    return session.scalars(select(Key).where(Key.user_id == user_id).order_by(Key.id.desc())).all()
+
+
+def count(session: Session, user_id: int) -> int:
+    """How many keys of a user are not revoked."""
+    open_ones = select(func.count()).where(Key.user_id == user_id, Key.revoked_at.is_(None))
+    return session.scalar(open_ones) or 0
+
+
+REVOKE = text("""
+UPDATE keys SET revoked_at = coalesce(revoked_at, clock_timestamp())
+WHERE user_id = :user AND (prefix = :key OR id::text = :key)
+""")
+
+
+def revoke(session: Session, user_id: int, key: str) -> None:
+    """Closes a key, by its id or its prefix, for good; twice is once."""
+    known = NAMED.fullmatch(key) and session.execute(REVOKE, {"user": user_id, "key": key})
+    if not known or not known.rowcount:  # type: ignore[attr-defined]
+        # No more of it is said than a prefix has: it may be the key itself.
+        raise NotFound(f'there is no key "{key[:11]}" of this user; GET /users/{user_id}/keys has their prefixes')
+
+
+USED = text("""
+UPDATE keys SET last_used_at = clock_timestamp() - used.ago * interval '1 second'
+FROM json_to_recordset(:used) AS used (id bigint, ago float8)
+WHERE keys.id = used.id
+  AND coalesce(last_used_at, '-infinity') < clock_timestamp() - used.ago * interval '1 second'
+""")
+
+
+def note_use(session: Runs, used: Mapping[int, float]) -> None:
+    """Remembers when keys were last used, told as seconds that passed since."""
+    session.execute(USED, {"used": to_json([{"id": key, "ago": ago} for key, ago in sorted(used.items())])})
 
 
 def adopt(session: Session, user_id: int, name: str, hashed: str) -> None:
@@ -57,13 +97,13 @@ def whose(session: Runs, secret: str) -> Caller | None:
     if not WRITTEN.fullmatch(secret):
         return None
     row = session.execute(
-        select(User.id, User.username, User.is_admin, Key.secret_sha256)
+        select(User.id, User.username, User.is_admin, Key.id.label("key_id"), Key.secret_sha256)
         .join(Key, Key.user_id == User.id)
         .where(Key.prefix == secret[:11], Key.revoked_at.is_(None), User.is_active)
     ).first()
     if row is None or not compare_digest(row.secret_sha256, digest(secret)):
         return None
-    return Caller(row.id, row.username, row.is_admin)
+    return Caller(row.id, row.username, row.is_admin, row.key_id)
 
 
 def digest(secret: str) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from cli.servers import Postgres, Valkey, free_port, servers
-from shared import db, queue, registry
+from shared import db, queue, registry, users
 from shared.settings import settings
 
 ROOT = Path(__file__).parents[1]
@@ -190,7 +190,7 @@ def new_key(name: str | None = None, is_admin: bool = False) -> str:
 
     name = name or f"user{next(numbers)}"
     with db.transaction() as session:
-        user = keys.create_user(session, f"{name}@example.org", name, is_admin=is_admin)
+        user = users.create(session, f"{name}@example.org", name, is_admin=is_admin)
         return keys.issue(session, user.id, "test")
 
 

@@ -7,13 +7,14 @@ import httpx
 from scoreline.errors import Refused
 
 Answer = dict[str, Any]
+NO_CONTENT = 204
 
 
 def json_of(response: httpx.Response, fine: tuple[int, ...]) -> Answer:
-    """The JSON of an answer; Refused when it is a problem."""
+    """The JSON of an answer, if it has any; Refused when it is a problem."""
     if response.status_code not in fine:
         raise problem_of(response)
-    return body_of(response)
+    return {} if response.status_code == NO_CONTENT else body_of(response)
 
 
 def problem_of(response: httpx.Response) -> Refused:

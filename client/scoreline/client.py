@@ -88,6 +88,45 @@ class Client:
         headers = {} if revision is None else condition
         return patiently(lambda: self.ask("PUT", path, json={"version": int(number)}, headers=headers))
 
+    def me(self) -> Answer:
+        """The user whose key this is."""
+        return self.ask("GET", "/users/me")
+
+    def users(self, **filters: Any) -> Answer:
+        """A page of the users, oldest first; `username`, `key` (a prefix), `limit` and `after` choose which."""
+        return self.ask("GET", "/users", params={name: value for name, value in filters.items() if value is not None})
+
+    def user(self, username: str) -> Answer:
+        """The user of that name; others than yourself are for administrators."""
+        me = self.me()
+        if me["username"].lower() == username.lower():
+            return me
+        found: list[Answer] = self.users(username=username)["items"]
+        if not found:
+            raise missing(f'there is no user "{username}"; scoreline users lists them')
+        return found[0]
+
+    def add_user(self, email: str, username: str, is_admin: bool = False) -> Answer:
+        """A new user, who can do nothing without a key."""
+        return self.ask("POST", "/users", json={"email": email, "username": username, "is_admin": is_admin})
+
+    def keys(self, username: str | None = None) -> Answer:
+        """Your keys, or those of the user named, newest first, never with the secret."""
+        return self.ask("GET", f"/users/{self.user(username)['id'] if username else 'me'}/keys")
+
+    def add_key(self, username: str, name: str) -> Answer:
+        """A new key of the user; its `key` is shown this once."""
+        return self.ask("POST", f"/users/{self.user(username)['id']}/keys", json={"name": name})
+
+    def revoke(self, prefix: str) -> Answer:
+        """The user whose key this was; it is closed within a second. One of others is for administrators."""
+        me = self.me()
+        found: list[Answer] = self.users(key=prefix)["items"] if me["is_admin"] else [me]
+        if not found:
+            raise missing(f'there is no key "{prefix}"; scoreline keys --user USERNAME lists them')
+        self.ask("DELETE", f"/users/{found[0]['id']}/keys/{prefix}")
+        return found[0]
+
     def queue(self) -> Answer:
         return self.ask("GET", "/queue")
 
@@ -193,7 +232,7 @@ class Client:
                 raise problem_of(response)
             yield response
 
-    def ask(self, method: str, path: str, fine: tuple[int, ...] = (200, 201, 202), **request: Any) -> Answer:
+    def ask(self, method: str, path: str, fine: tuple[int, ...] = (200, 201, 202, 204), **request: Any) -> Answer:
         """The JSON of an answer; Refused when it is a problem, Unreachable when none comes."""
         with self.reaching():
             return json_of(self.http.request(method, path, **request), fine)
@@ -204,3 +243,7 @@ class Client:
             yield
         except httpx.TransportError as error:
             raise Unreachable(f"{self.url} does not answer ({error}); is the service running?") from error
+
+
+def missing(detail: str) -> Refused:
+    return Refused({"status": NOT_THERE, "code": "not_found", "detail": detail})

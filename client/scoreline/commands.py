@@ -13,6 +13,7 @@ from scoreline.jobs import cancel, jobs, results, retry
 from scoreline.models import models, promote
 from scoreline.report import FAILED, UNREACHABLE, USAGE, say, say_errors, show
 from scoreline.scoring import score
+from scoreline.users import keys, users
 
 ERRORS_SAID = 10
 
@@ -86,7 +87,7 @@ def feature(written: str) -> tuple[str, Any]:
         return name, value or None
 
 
-for command in (score, jobs, cancel, retry, results, models, promote):
+for command in (score, jobs, cancel, retry, results, models, promote, users, keys):
     scoreline.add_command(command)
 
 

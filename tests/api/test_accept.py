@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from api import accept as module
 from api.accept import Accepted, Asked, accept
-from shared import db, idempotency, jobs, keys, registry
+from shared import db, idempotency, jobs, registry, users
 from shared.errors import Conflict, InFlight, Invalid
 from shared.idempotency import OtherContent, Use
 from shared.lookup import jobs_by_id
@@ -29,7 +29,7 @@ def hints(trained_database: str) -> Any:
 @pytest.fixture
 def owner(trained_database: str) -> int:
     with db.transaction() as session:
-        return keys.create_user(session, "a@example.org", "a").id
+        return users.create(session, "a@example.org", "a").id
 
 
 def second_version() -> Version:

@@ -8,7 +8,7 @@ from sqlalchemy import make_url, text
 
 from api import accept as module
 from api.accept import Accepted, Asked, accept
-from shared import db, jobs, keys
+from shared import db, jobs, users
 from shared.errors import DatabaseAway
 from shared.idempotency import Use
 from shared.queue import Hints
@@ -37,7 +37,7 @@ def hints(wire: Proxy) -> Iterator[Hints]:
 @pytest.fixture
 def owner(wire: Proxy) -> int:
     with db.transaction() as session:
-        return keys.create_user(session, "a@example.org", "a").id
+        return users.create(session, "a@example.org", "a").id
 
 
 def send(owner: int, hints: Hints, key: str | None = None) -> Any:

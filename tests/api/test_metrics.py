@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from api.gauges import Queue, look
 from cli.servers import Postgres, Valkey
-from shared import db, jobs, keys
+from shared import db, jobs, users
 from shared.jobs import NewJob
 from shared.tables import Lane
 from tests.api.test_predict import WAIT, assert_problem
@@ -121,7 +121,7 @@ def gauges(queue: Queue) -> dict[tuple[str, ...], float]:
 
 def test_the_depth_and_the_age_of_the_queue(database: str) -> None:
     with db.transaction() as session:
-        owner, version = keys.create_user(session, "a@example.org", "a").id, make_version(session)
+        owner, version = users.create(session, "a@example.org", "a").id, make_version(session)
         jobs.accept(session, [NewJob(jobs.new_id(), owner, version, [[1.0]], {}) for _ in range(3)])
         jobs.claim(session, Lane.SINGLE, "w", 10, most=1)
         age(session)

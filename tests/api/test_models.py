@@ -1,5 +1,6 @@
 """The registry over HTTP: registering, aliases, and who may do that."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -275,3 +276,22 @@ def test_a_move_that_never_was_is_not_stored(served: Service, admin: httpx.Clien
     assert admin.get("/models/housing/aliases/still").json()["revision"] == 1
     with environment(**served.env), db.transaction() as session:
         assert session.query(Version).filter_by(model="housing", number=1).one().is_active
+
+
+def test_what_changes_predictions_leaves_a_line(served: Service, admin: httpx.Client) -> None:
+    before = len(served.log("api"))
+    point(admin, "audited", 1)
+    point(admin, "audited", 99)  # there is none: nothing was changed
+    wanted = body(served, 8, model="audited")
+    admin.post("/models", json=wanted)
+    admin.patch("/models/audited/versions/1", json={"is_active": True})
+    me = admin.get("/users/me").json()
+    said = [line.partition("audit: ")[2] for line in served.log("api")[before:].splitlines() if "audit: " in line]
+    assert [re.sub(r"key \d+", "key N", line) for line in said] == [
+        f"{action} by {me['username']} (user {me['id']}, key N): {what}"
+        for action, what in (
+            ("alias.move", "housing@audited is housing:1"),
+            ("version.register", f"audited:1, sha256 {wanted['sha256']}"),
+            ("version.change", "audited:1: is_active True"),
+        )
+    ]

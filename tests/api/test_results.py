@@ -27,7 +27,7 @@ from api.extras import of_json
 from api.formats import WRITERS, accepted
 from api.results import NOTHING, parts, result_table, written
 from api.state import State
-from shared import jobs, keys, lookup, registry
+from shared import jobs, lookup, registry, users
 from shared.db import transaction
 from shared.errors import Invalid, NotFound
 from shared.features import Number
@@ -385,7 +385,7 @@ def stored(trained_database: str) -> UUID:
         for place in range(6)
     ]
     with transaction() as session:
-        user, version = keys.create_user(session, "a@example.org", "a"), registry.find(session, "housing")
+        user, version = users.create(session, "a@example.org", "a"), registry.find(session, "housing")
         job = NewBulk(jobs.new_id(), user.id, version.id, None, {})
         assert jobs.accept_bulk(session, job, slices, jobs.Found()) == 1
     with transaction() as session:

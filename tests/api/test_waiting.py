@@ -1,6 +1,7 @@
 """Wake-ups find their way back after Redis was gone."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -42,3 +43,20 @@ def test_a_wire_to_redis_that_went_dead_is_given_up(
 
     asyncio.run(run())
     wire.close()
+
+
+def test_a_task_that_loses_the_first_cancel_does_not_hold_up_the_end() -> None:
+    """As the one that listens to Redis did, now and then: the service never stopped."""
+
+    async def deaf() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    async def stop() -> None:
+        waiting = Waiting()
+        waiting.tasks = [asyncio.create_task(deaf())]
+        await asyncio.sleep(0)
+        await asyncio.wait_for(waiting.stop(), 10)
+
+    asyncio.run(stop())

@@ -3,7 +3,7 @@
 from click.testing import CliRunner
 
 from cli.purge import purge
-from shared import db, jobs, keys
+from shared import db, jobs, users
 from tests.conftest import environment
 from tests.shared.test_jobs import claim, good, make_version, store
 from tests.shared.test_retention import age, counted
@@ -11,7 +11,7 @@ from tests.shared.test_retention import age, counted
 
 def test_it_erases_what_is_old_and_says_how_much(database: str) -> None:
     with db.transaction() as session:
-        owner, version = keys.create_user(session, "a@example.org", "a").id, make_version(session)
+        owner, version = users.create(session, "a@example.org", "a").id, make_version(session)
         old = store(session, owner, version, 3)
         jobs.finish(session, [good(claimed) for claimed in claim(session)])
         age(session, 10, *old[:2])

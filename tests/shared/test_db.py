@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from cli.servers import free_port
-from shared import db, keys
+from shared import db, users
 from shared.errors import DatabaseAway
 from shared.settings import settings
 from tests.conftest import environment
@@ -22,7 +22,7 @@ def test_what_waits_for_the_commit_sees_it(database: str) -> None:
 
     with db.transaction() as session:
         db.after_commit(session, look)
-        keys.create_user(session, "a@example.org", "a")
+        users.create(session, "a@example.org", "a")
         assert seen == []
     assert seen == [1]
 
@@ -33,7 +33,7 @@ def test_nothing_is_sent_for_what_was_rolled_back(database: str) -> None:
     def fail() -> None:
         with db.transaction() as session:
             db.after_commit(session, lambda: sent.append("hint"))
-            keys.create_user(session, "a@example.org", "a")
+            users.create(session, "a@example.org", "a")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

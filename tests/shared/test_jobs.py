@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from shared import db, health, jobs, keys, registry
+from shared import db, health, jobs, registry, users
 from shared.jobs import Claimed, NewJob, Result
 from shared.tables import NOW, Lane, Slice
 
@@ -37,7 +37,7 @@ def make_version(session: Session, model: str = "housing") -> int:
 
 @pytest.fixture
 def owner(session: Session) -> int:
-    return keys.create_user(session, "a@example.org", "a").id
+    return users.create(session, "a@example.org", "a").id
 
 
 def store(session: Session, owner: int, version: int, count: int = 1, **more: Any) -> list[UUID]:
@@ -121,7 +121,7 @@ def test_a_slice_that_killed_a_worker_is_claimed_alone(session: Session, owner: 
 
 def test_bulk_is_claimed_slice_by_slice_and_shared_among_users(session: Session, owner: int) -> None:
     version = make_version(session)
-    other = keys.create_user(session, "b@example.org", "b").id
+    other = users.create(session, "b@example.org", "b").id
     long = store_bulk(session, owner, version, 3)
     short = store_bulk(session, other, version, 1)
     turns = [claim(session, Lane.BULK) for _ in range(4)]
@@ -350,7 +350,7 @@ def test_the_database_refuses_what_cannot_be(session: Session, owner: int, chang
 
 def test_workers_that_claim_at_once_share_without_overlap(database: str) -> None:
     with db.transaction() as session:
-        owner = keys.create_user(session, "a@example.org", "a").id
+        owner = users.create(session, "a@example.org", "a").id
         store(session, owner, make_version(session), 200)
     taken: list[list[int]] = [[] for _ in range(4)]
     together = threading.Barrier(4)
@@ -378,7 +378,7 @@ def test_workers_that_claim_at_once_share_without_overlap(database: str) -> None
 
 def test_a_claim_that_is_open_hides_its_rows_and_blocks_nobody(database: str) -> None:
     with db.transaction() as session:
-        owner = keys.create_user(session, "a@example.org", "a").id
+        owner = users.create(session, "a@example.org", "a").id
         store(session, owner, make_version(session), 10)
     with db.transaction() as one, db.transaction() as two:
         mine, other = claim(one, most=4), claim(two)

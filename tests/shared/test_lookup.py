@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from benchmarks import steps
-from shared import db, health, jobs, keys, lookup
+from shared import db, health, jobs, lookup, users
 from shared.lookup import Outlook
 from shared.tables import Lane
 from tests.shared.test_jobs import claim, good, make_version, owner, store_bulk
@@ -65,7 +65,7 @@ def test_a_job_that_runs_tells_by_its_own_pace(session: Session, owner: int) -> 
 def test_nothing_reads_what_is_over(database: str) -> None:
     """Rows read for the steps of a job's life, with nothing in the tables and with 40,000 finished jobs."""
     with db.transaction() as session:
-        user = keys.create_user(session, "a@example.org", "a").id
+        user = users.create(session, "a@example.org", "a").id
         version = make_version(session)
     for _ in range(60):
         life(user, version)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared import db, jobs, keys
+from shared import db, jobs, users
 from shared.tables import Lane
 from tests.shared.test_jobs import claim, good, make_version, store, store_bulk
 
@@ -38,7 +38,7 @@ def counted(session: Session) -> tuple[Any, Any]:
 
 
 def test_what_finished_long_ago_goes_and_the_rest_stays(session: Session) -> None:
-    owner, version = keys.create_user(session, "a@example.org", "a").id, make_version(session)
+    owner, version = users.create(session, "a@example.org", "a").id, make_version(session)
     old, recent, waiting = store(session, owner, version, 3)
     bulk = store_bulk(session, owner, version, 3)
     held = claim(session, most=2)
@@ -55,7 +55,7 @@ def test_what_finished_long_ago_goes_and_the_rest_stays(session: Session) -> Non
 
 def test_a_batch_is_small_or_one_large_job(session: Session, monkeypatch: Any) -> None:
     monkeypatch.setattr(jobs, "MOST_ERASED", 2)
-    owner, version = keys.create_user(session, "a@example.org", "a").id, make_version(session)
+    owner, version = users.create(session, "a@example.org", "a").id, make_version(session)
     session.execute(text("UPDATE versions SET slice_records = 2"))
     large = store_bulk(session, owner, version, 5)
     jobs.finish(session, [good(one) for _ in range(5) for one in claim(session, Lane.BULK)])
@@ -67,7 +67,7 @@ def test_a_batch_is_small_or_one_large_job(session: Session, monkeypatch: Any) -
 
 def test_a_job_that_is_being_tried_again_is_left(database: str) -> None:
     with db.transaction() as session:
-        owner, version = keys.create_user(session, "a@example.org", "a").id, make_version(session)
+        owner, version = users.create(session, "a@example.org", "a").id, make_version(session)
         one, other = store(session, owner, version, 2)
         jobs.finish(session, [good(claimed) for claimed in claim(session)])
         age(session, 10, one, other)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from shared import db, jobs, keys
+from shared import db, jobs, users
 from shared.jobs import Result
 from shared.tables import Lane
 from tests.conftest import ROOT
@@ -72,7 +72,7 @@ def test_outputs_that_are_not_the_models_are_seen() -> None:
 def test_the_audit_sees_who_wrote_without_holding(database: str) -> None:
     with db.transaction() as session:
         audit.install(session)
-        owner = keys.create_user(session, "a@example.org", "a").id
+        owner = users.create(session, "a@example.org", "a").id
         store(session, owner, make_version(session))
         [held] = jobs.claim(session, Lane.SINGLE, "w1", 10)
     finish = Result(held.id, held.attempt, [[1.0]], [])

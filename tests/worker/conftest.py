@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from cli.servers import Postgres, Valkey
-from shared import db, jobs, keys, queue
+from shared import db, jobs, queue, users
 from shared.jobs import NewJob
 from shared.tables import Lane
 from tests.conftest import Service, eventually, redis_url
@@ -41,7 +41,7 @@ def start(database: str, running: tuple[Postgres, Valkey], tmp_path: Path) -> It
 @pytest.fixture
 def owner(database: str) -> int:
     with db.transaction() as session:
-        return keys.create_user(session, "a@example.org", "a").id
+        return users.create(session, "a@example.org", "a").id
 
 
 @pytest.fixture

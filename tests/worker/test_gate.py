@@ -14,7 +14,7 @@ import sklearn
 from sklearn.linear_model import LinearRegression
 from sqlalchemy import text
 
-from shared import db, jobs, keys, registry
+from shared import db, jobs, registry, users
 from shared.jobs import NewJob
 from shared.tables import Lane, Version
 from tests import constants
@@ -208,7 +208,7 @@ def test_jobs_of_a_version_that_failed_fail_at_once_with_the_reason(database: st
     made = registered(framework=f"scikit-learn {OTHER}")
     for _ in range(2):  # by the gate, and then by what it noted
         with db.transaction() as session:
-            owner = keys.create_user(session, f"{os.urandom(4).hex()}@example.org", os.urandom(4).hex()).id
+            owner = users.create(session, f"{os.urandom(4).hex()}@example.org", os.urandom(4).hex()).id
             session.execute(text("UPDATE versions SET failure = NULL"))
             jobs.accept(session, [NewJob(jobs.new_id(), owner, made, [list(HOUSE.values())], {})])
             held = jobs.claim(session, Lane.SINGLE, "w", 10)

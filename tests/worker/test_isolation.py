@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared import db, jobs, keys
+from shared import db, jobs, users
 from shared.tables import Lane
 from tests.worker import poison
 from tests.worker.poison import HANGS, HOLDS, KILLS, LEAVES, RAISES
@@ -64,7 +64,7 @@ def test_exactly_the_killing_record_of_ten_thousand_fails(database: str) -> None
     rows = [[float(number)] for number in range(10_000)]
     rows[1234], rows[7777] = [KILLS], [RAISES]
     with db.transaction() as session:
-        owner = keys.create_user(session, "a@example.org", "a").id
+        owner = users.create(session, "a@example.org", "a").id
         poison.store_bulk(session, owner, poison.register(session), rows, crashes=1)
         held = jobs.claim(session, Lane.BULK, "w", 60)
     [result] = tasks.results_of(Lane.BULK, held)
@@ -84,7 +84,7 @@ def test_exactly_the_killing_record_of_ten_thousand_fails(database: str) -> None
 
 def test_a_model_that_cannot_be_loaded_apart_says_so(database: str) -> None:
     with db.transaction() as session:
-        owner = keys.create_user(session, "a@example.org", "a").id
+        owner = users.create(session, "a@example.org", "a").id
         poison.store_bulk(session, owner, poison.register(session), [[1.0]], crashes=1)
         held = jobs.claim(session, Lane.BULK, "w", 60)
     for artifact in store.folder().iterdir():

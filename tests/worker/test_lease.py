@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from shared import db, jobs, keys
+from shared import db, jobs, users
 from shared.jobs import NewJob
 from shared.tables import Lane
 from tests.conftest import environment, eventually
@@ -17,7 +17,7 @@ def test_a_lease_is_renewed_for_as_long_as_the_work_takes(database: str) -> None
 
     with environment(LEASE_SECONDS="0.3"):
         with db.transaction() as session:
-            owner = keys.create_user(session, "a@example.org", "a").id
+            owner = users.create(session, "a@example.org", "a").id
             jobs.accept(session, [NewJob(jobs.new_id(), owner, make_version(session), [[1.0]], {})])
             held = jobs.claim(session, Lane.SINGLE, "w", 0.3)
         began = lease_until()

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from cli.processes import command_line
 from cli.servers import Postgres, Valkey, free_port
-from shared import db, jobs, keys
+from shared import db, jobs, users
 from shared.jobs import Changed, Claimed, NewJob, Result
 from shared.tables import Lane, Version
 from tests.api.test_metrics import parsed, value
@@ -99,7 +99,7 @@ def test_what_a_dead_worker_held_is_counted_when_it_is_taken_back(counting: Serv
     rescued, failed = "scoreline_relay_rescued_slices_total", "scoreline_records_failed_total"
     before = numbers(counting)
     with environment(**counting.env), db.transaction() as session:
-        owner = keys.create_user(session, "dead@example.org", "dead").id
+        owner = users.create(session, "dead@example.org", "dead").id
         version = session.query(Version).one()
         record = [[version.example[name["name"]] for name in version.signature["inputs"]]]
         jobs.accept(session, [NewJob(jobs.new_id(), owner, version.id, record, {})])

@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 from sqlalchemy import text
 
-from shared import db, jobs, keys
+from shared import db, jobs, users
 from shared.features import Number
 from shared.jobs import Claimed, NewJob, Result
 from shared.signature import OUTPUTS, Signature
@@ -114,7 +114,7 @@ def test_an_artefact_that_is_no_model_is_said_so(trained_database: str) -> None:
 def test_a_version_that_cannot_be_loaded_fails_its_jobs_after_the_attempts(trained_database: str) -> None:
     with db.transaction() as session:
         version = session.query(Version).one()
-        owner = keys.create_user(session, "a@example.org", "a").id
+        owner = users.create(session, "a@example.org", "a").id
         job = NewJob(jobs.new_id(), owner, version.id, [[1.0] * 8], {})
         jobs.accept(session, [job])
     (store.folder() / version.artifact).unlink()
@@ -133,7 +133,7 @@ def test_a_version_that_cannot_be_loaded_fails_its_jobs_after_the_attempts(train
 def test_a_record_that_keeps_killing_workers_fails(trained_database: str) -> None:
     with db.transaction() as session:
         version = session.query(Version).one().id
-        owner = keys.create_user(session, "a@example.org", "a").id
+        owner = users.create(session, "a@example.org", "a").id
         jobs.accept(session, [NewJob(jobs.new_id(), owner, version, [[1.0] * 8], {})])
         session.execute(text("UPDATE slices SET crashes = 10"))
         held = jobs.claim(session, Lane.SINGLE, "w", 10)
