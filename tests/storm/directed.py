@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+
+import psycopg2
 
 from shared.tables import Lane
 from tests.storm import verdict
@@ -14,6 +16,7 @@ from tests.storm.fleet import Fleet, NotReady
 from tests.storm.records import DAWDLES, DAWDLING, KILLS
 
 LEASE_SECONDS = 2.0
+FINISHING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%finish%'"
 # Shorter than what a record may take that is scored apart, after its worker died.
 LONG_SECONDS = 4.5
 FINISH_SECONDS = 30
@@ -112,9 +115,12 @@ def a_lease_is_renewed_late(fleet: Fleet, chance: Random) -> None:
 
 
 def postgres_is_away_for_a_lease(fleet: Fleet, chance: Random) -> None:
-    submit_dawdling(fleet, chance, 6 * LEASE_SECONDS)
-    with without_postgres(fleet):
-        threading.Event().wait(LEASE_SECONDS + 1)
+    """Three times, as who holds the slice may renew its lease before a relay has looked at it."""
+    submit_dawdling(fleet, chance, 10 * LEASE_SECONDS)
+    for _ in range(3):
+        with without_postgres(fleet):
+            threading.Event().wait(LEASE_SECONDS + 1)
+        threading.Event().wait(LEASE_SECONDS / 2)
 
 
 def postgres_is_away_when_it_is_done(fleet: Fleet, chance: Random) -> None:
@@ -138,10 +144,14 @@ def redis_falls_silent(fleet: Fleet, chance: Random) -> None:
 
 
 def postgres_falls_silent(fleet: Fleet, chance: Random) -> None:
-    """With a lease that the service has time enough to find out in."""
-    submit_dawdling(fleet, chance, 3)
-    fleet.to_postgres.half_open()
-    threading.Event().wait(1)
+    """While results are being written: they wait for a lock, so that their reply is lost, whichever wire it takes."""
+    submit_dawdling(fleet, chance, 1)
+    with closing(psycopg2.connect(fleet.postgres.url)) as link, link.cursor() as cursor:
+        cursor.execute("LOCK TABLE slices IN ACCESS EXCLUSIVE MODE")
+        fleet.wait_for(lambda: fleet.rows(FINISHING))
+        fleet.to_postgres.half_open()
+        link.rollback()
+        threading.Event().wait(1)
     fleet.to_postgres.flow()
 
 
