@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from cli.servers import Postgres, Valkey, free_port, servers
 from shared import db, queue, registry, users
 from shared.settings import settings
+from tests.programs import Program
 
 ROOT = Path(__file__).parents[1]
 
@@ -150,7 +151,7 @@ class Service:
     env: dict[str, str]
     folder: Path
     port: int = field(default_factory=free_port)
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, Program] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -158,17 +159,10 @@ class Service:
 
     def start(self, name: str) -> None:
         commands = {
-            "api": f"-m uvicorn api.main:app --host 127.0.0.1 --port {self.port} --no-access-log",
-            "worker": "-m celery -A worker.app worker --concurrency 2 -E --without-gossip --without-mingle",
+            "api": f"uvicorn api.main:app --host 127.0.0.1 --port {self.port} --no-access-log",
+            "worker": "celery -A worker.app worker --concurrency 2 -E --without-gossip --without-mingle",
         }
-        with open(self.folder / f"{name}.log", "ab") as log:
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, *commands[name].split()],
-                cwd=ROOT,
-                env=os.environ | self.env,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self.processes[name] = Program(commands[name].split(), self.env, self.folder / f"{name}.log")
 
     def stop(self, name: str, way: signal.Signals = signal.SIGTERM) -> int:
         process = self.processes.pop(name)

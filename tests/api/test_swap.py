@@ -16,7 +16,7 @@ from tests import constants
 from tests.api.test_metrics import parsed, value
 from tests.conftest import HOUSE, Service, copy_database, environment, eventually, redis_url, serving
 
-MOVES = 30
+MOVES = 12
 CLIENTS = 8
 ROWS = 400
 CSV = "\n".join([",".join(HOUSE), *[",".join(map(str, HOUSE.values()))] * ROWS]).encode()

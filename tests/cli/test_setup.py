@@ -30,7 +30,7 @@ def empty(running: tuple[Postgres, Valkey], tmp_path: Path) -> Iterator[str]:
         cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0")
     link.close()
     address = url.set(database=name).render_as_string(hide_password=False)
-    with environment(DATABASE_URL=address, MODELS_URL=str(tmp_path / "models"), READER_PASSWORD=READER_PASSWORD):
+    with environment(DATABASE_URL=address, MODELS_URL=str(tmp_path / "models")):
         yield address
 
 
@@ -59,9 +59,9 @@ def test_two_at_once_make_one_of_everything(empty: str) -> None:
         assert key[12:] not in str(session.execute(text("SELECT * FROM keys")).all())
 
 
-def test_the_reader_reads_predictions_only(empty: str) -> None:
-    finish(start())
-    url = make_url(empty).set(username="scoreline_reader", password=READER_PASSWORD)
+def test_the_reader_reads_predictions_only(trained_database: str) -> None:
+    finish(start(READER_PASSWORD=READER_PASSWORD))
+    url = make_url(trained_database).set(username="scoreline_reader", password=READER_PASSWORD)
     link = psycopg2.connect(url.render_as_string(hide_password=False))
     link.autocommit = True
     with link.cursor() as cursor:

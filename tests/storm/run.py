@@ -16,7 +16,6 @@ LONG = "Redis is away for over a minute"
 SHORT = (
     "a worker is killed",
     "Redis is flushed",
-    "Redis is killed",
     "PostgreSQL is killed",
     "an API process is killed between commit and reply",
 )
