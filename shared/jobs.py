@@ -448,16 +448,17 @@ def rescue(session: Runs) -> Counter[Lane]:
 
 RELEASE = text("""
 WITH held AS (
-    SELECT id FROM slices WHERE status = 'running' AND worker = :worker ORDER BY id FOR UPDATE
+    SELECT id, attempt FROM slices
+    WHERE status = 'running' AND :worker IN (worker, split_part(worker, '/', 1)) ORDER BY id FOR UPDATE
 )
 UPDATE slices SET status = 'pending', lease_until = NULL, worker = NULL, available_at = clock_timestamp()
-FROM held WHERE slices.id = held.id AND slices.status = 'running' AND slices.worker = :worker
+FROM held WHERE slices.id = held.id AND slices.status = 'running' AND slices.attempt = held.attempt
 RETURNING slices.lane
 """)
 
 
 def release(session: Runs, worker: str) -> Counter[Lane]:
-    """Lets go of all that a worker holds which stops in order; nothing is counted. How many slices of each lane."""
+    """Lets go of all that a worker holds, or a process (name/pid); nothing is counted. How many slices of each lane."""
     return Counter(map(Lane, session.scalars(RELEASE, {"worker": worker})))
 
 

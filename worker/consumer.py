@@ -39,6 +39,13 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
             say, None, interval_start=1, interval_step=1, interval_max=LONGEST_PAUSE_SECONDS, callback=meanwhile
         )
 
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Closing what was lost fails at times, as Kombu would first put back what nobody has acknowledged."""
+        try:
+            super().on_connection_error_after_connected(exc)
+        except Exception as error:
+            log.warning("a lost connection to Redis could not be closed: %r", error)
+
     def on_ready(self) -> None:
         """Redis may hand over anything from here on; for what is no message at all, Kombu would end the worker."""
         super().on_ready()

@@ -1,9 +1,11 @@
 """The one task: a hint came, so claim what waits in its lane, score it, and hand on if more waits."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any, TypeVar
@@ -43,12 +45,14 @@ def score(self: Task, lane: str) -> str:
         log.warning("discarded a hint for a lane that there is not")
         return "no such lane"
     began, where = time.perf_counter(), Lane(lane)
+    me = f"{self.request.hostname}/{os.getpid()}"
     try:
         with statement() as session:
             isolate = slots.may_isolate()
-            held = jobs.claim(session, where, self.request.hostname, settings().lease_seconds, isolate=isolate)
+            held = jobs.claim(session, where, me, settings().lease_seconds, isolate=isolate)
     except DatabaseAway as error:
         log.warning("nothing claimed, a relay will send the hint again: %s", error)
+        disclaim(me)
         return "the database was away"
     if not held:
         return "nothing waited"
@@ -58,6 +62,14 @@ def score(self: Task, lane: str) -> str:
     relay.scored(sum(claimed.size for claimed in held))
     counts.claimed(where, held)
     return summary(held, records, time.perf_counter() - began)
+
+
+def disclaim(me: str) -> None:
+    """Gives back what the database handed out, if it was only the answer to the claim that was lost."""
+    with suppress(DatabaseAway):
+        for lane, given_back in persistently(partial(jobs.release, worker=me)).items():
+            log.warning("gave %d slices back that nobody knew to be his, %s lane", given_back, lane)
+            offer(lane, "disclaim", given_back)
 
 
 def summary(held: list[Claimed], records: int, seconds: float) -> str:
@@ -170,7 +182,15 @@ def hand_on(lane: Lane, held: list[Claimed]) -> None:
     try:
         with statement() as session:
             leaves_work = jobs.leaves_work(session, lane, held)
+    except DatabaseAway as error:
+        log.warning("hint not sent, a relay will send it: %s", error)
+    else:
         if leaves_work:
-            queue.top_up(lane, "next")
+            offer(lane, "next")
+
+
+def offer(lane: Lane, reason: str, wanted: int = 1) -> None:
+    try:
+        queue.top_up(lane, reason, wanted)
     except queue.AWAY as error:
         log.warning("hint not sent, a relay will send it: %s", error)

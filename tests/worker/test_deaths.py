@@ -4,10 +4,13 @@ import os
 import signal
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.conftest import eventually
+from tests.storm.fleet import at_port
+from tests.storm.proxy import Proxy
 from tests.worker import poison
 from tests.worker.conftest import Start, all_finished, is_running, rows, store, store_single
 from tests.worker.poison import HANGS, HOLDS, KILLS
@@ -61,6 +64,20 @@ def test_what_a_killed_worker_held_just_succeeds(start: Start, owner: int, versi
     poison.gate().touch()
     eventually(all_finished)
     assert rows("SELECT succeeded, failed FROM jobs") == [(2, 0)]
+
+
+def test_a_claim_whose_answer_is_lost_is_given_back(start: Start, owner: int, version: int, database: str) -> None:
+    """At once, and nobody's crash: the lease is longer than this test may take."""
+    wire = Proxy(urlsplit(database).port or 0)
+    try:
+        start(DATABASE_URL=at_port(database, wire.port), LEASE_SECONDS="300")
+        lost = wire.lose_answer_to(rb"EXECUTE claim_")
+        store_single(owner, version, 1.0)
+        eventually(all_finished)
+        assert lost.is_set()
+        assert rows("SELECT status, attempt, crashes FROM slices") == [("succeeded", 2, 0)]
+    finally:
+        wire.close()
 
 
 def test_a_worker_that_stops_lets_a_short_slice_end(start: Start, owner: int, version: int) -> None:

@@ -120,9 +120,9 @@ def acceptance_lost(fleet: Fleet, _: Random) -> Iterator[None]:
     yield from answer_lost(fleet, rb"EXECUTE accept ")
 
 
-@fault("the answer to a claim is lost", Part.POSTGRES)
+@fault("the answer to a claim is lost", Part.POSTGRES, orderly=True)
 def claim_lost(fleet: Fleet, _: Random) -> Iterator[None]:
-    """What nobody knows to be his comes back like the work of a dead worker."""
+    """What was claimed is given back by who has asked, and does not wait for its lease."""
     yield from answer_lost(fleet, rb"EXECUTE claim_")
 
 
