@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 
 from api import bulk, health, jobs, metrics, models, openapi, predict, predictions, problems, results, users
-from api.requests import RequestIds
+from api.requests import Requests
 from api.state import State
 from shared.logs import configure
 from shared.settings import settings
@@ -30,7 +30,6 @@ async def routes(request: Request) -> dict[str, Any]:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    configure()
     async with State() as app.state.scoreline:
         yield
     metrics.leave()
@@ -64,4 +63,5 @@ def make_app() -> FastAPI:
     return app
 
 
-app = RequestIds(make_app())  # outside everything, so that an answer to a bug has an id, too
+configure()  # before the server says anything
+app = Requests(make_app())  # outside everything, so that an answer to a bug has an id, too

@@ -1,5 +1,6 @@
 """What happens to every request: it gets an id, and when it is over it is counted and gets a line in the log."""
 
+import asyncio
 import logging
 import random
 import re
@@ -8,6 +9,10 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import counts
+from api.headers import protecting
+from shared.errors import Stalled
+from shared.logs import JOB, REQUEST, USER
+from shared.settings import settings
 
 SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 QUIET = ("/health", "/ping")
@@ -15,7 +20,7 @@ QUIET = ("/health", "/ping")
 log = logging.getLogger("api")
 
 
-class RequestIds:
+class Requests:
     """Echoes X-Request-ID when it is a sane token and makes one otherwise; it is in every answer and log line."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -28,19 +33,53 @@ class RequestIds:
         given = dict(scope["headers"]).get(b"x-request-id", b"")
         request_id = given if SANE.fullmatch(given) else b"%016x" % random.getrandbits(64)
         scope["request_id"] = request_id.decode()
+        REQUEST.set(scope["request_id"])
+        USER.set(None)
+        JOB.set("")
         began = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"].append((b"x-request-id", request_id))
+                headers = message["headers"]
+                headers += [*protecting(headers), (b"x-request-id", request_id), *quotas(scope)]
                 self.note(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
-        await self.app(scope, receive, send_with_id)
+        await self.app(scope, impatient(receive), send_with_id)
 
     def note(self, scope: Scope, status: int, seconds: float) -> None:
         counts.request(scope, status, seconds)
         level = logging.DEBUG if status < 500 or scope["path"].startswith(QUIET) else logging.WARNING
         if log.isEnabledFor(level):
-            path = scope["path"].encode("unicode_escape").decode()
-            log.log(level, "%s %s %d %.1f ms %s", scope["method"], path, status, seconds * 1000, scope["request_id"])
+            log.log(level, "%s %s %d %.1f ms", scope["method"], path_of(scope), status, seconds * 1000)
+
+
+def path_of(scope: Scope) -> str:
+    """The template of the route: what stands in its place may be anything."""
+    return getattr(scope.get("route"), "path", "none")
+
+
+def quotas(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The headers that tell a user what is left of the limits."""
+    left = scope.get("quotas")
+    return left() if left else []
+
+
+def impatient(receive: Receive) -> Receive:
+    """The same, but that a body which stays away for too long is an error."""
+    is_whole = False
+
+    async def receive_in_time() -> Message:
+        nonlocal is_whole
+        if is_whole:  # from now on there is only the end of the connection, which may take as long as it likes
+            return await receive()
+        try:
+            async with asyncio.timeout(settings().stall_seconds):
+                message = await receive()
+        except TimeoutError:
+            detail = f"nothing of the body came for {settings().stall_seconds:g} s; send the request again"
+            raise Stalled(detail) from None
+        is_whole = not message.get("more_body", False)
+        return message
+
+    return receive_in_time

@@ -158,7 +158,7 @@ class Service:
 
     def start(self, name: str) -> None:
         commands = {
-            "api": f"-m uvicorn api.main:app --host 127.0.0.1 --port {self.port} --no-access-log",
+            "api": f"-m uvicorn api.main:app --http api.protocol:Protocol --port {self.port} --no-access-log",
             "worker": "-m celery -A worker.app worker --concurrency 2 -E --without-gossip --without-mingle",
         }
         with open(self.folder / f"{name}.log", "ab") as log:
