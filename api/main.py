@@ -15,6 +15,19 @@ from shared.logs import configure
 from shared.settings import settings
 
 root = APIRouter()
+# What a page of another origin may read of an answer beside its body.
+EXPOSED = (
+    "Content-Disposition",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+)
 
 
 @root.get("/", tags=["health"])
@@ -56,7 +69,11 @@ def make_app() -> FastAPI:
     problems.handle_all(app)
     if settings().cors_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=settings().cors_origins, allow_methods=["*"], allow_headers=["*"]
+            CORSMiddleware,
+            allow_origins=settings().cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
         )
     openapi.describe(app)
     app.state.paths = list(openapi.written(app)["paths"])

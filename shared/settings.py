@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 
@@ -96,7 +96,7 @@ class Settings(BaseSettings):
         0, ge=0, le=65_535, description="where a worker answers /metrics for Prometheus; with 0, nowhere"
     )
     metrics_host: str = Field("127.0.0.1", description="the address it does that on; 0.0.0.0 for all that it has")
-    cors_origins: Annotated[tuple[str, ...], NoDecode, AfterValidator(words)] = Field(
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(words)] = Field(
         (), description="origins whose pages may call the API, separated by commas; none by default"
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
