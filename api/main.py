@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import bulk, health, jobs, metrics, models, openapi, predict, predictions, problems, results, users
+from api import bulk, docs, health, jobs, metrics, models, openapi, predict, predictions, problems, results, users
 from api.requests import Requests
 from api.state import State
 from shared.logs import configure
@@ -50,7 +50,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def make_app() -> FastAPI:
     app = FastAPI(
-        title="Scoreline", version=version("scoreline-server"), lifespan=lifespan, redoc_url=None, openapi_url=None
+        title="Scoreline",
+        version=version("scoreline-server"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
     )
     for part in (
         predict.router,
@@ -65,6 +70,7 @@ def make_app() -> FastAPI:
     ):
         app.include_router(part)
         app.include_router(part, prefix="/api/v1", include_in_schema=False)
+    app.include_router(docs.router)
     app.include_router(root)
     problems.handle_all(app)
     if settings().cors_origins:

@@ -3,9 +3,7 @@
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse
 
 from api import problems, users, versions
 from api.answers import Json
@@ -37,10 +35,6 @@ def describe(app: FastAPI) -> None:
     @app.get("/openapi.json", include_in_schema=False)
     def openapi() -> Json:
         return Json(document())
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(openapi_url="/openapi.json", title=app.title)
 
 
 def written(app: FastAPI) -> dict[str, Any]:
