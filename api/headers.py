@@ -6,9 +6,7 @@ Header = tuple[bytes, bytes]
 
 ALWAYS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
 )
 NOTHING: Header = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 NOT_KEPT: Header = (b"cache-control", b"no-store")

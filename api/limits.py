@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from api.backlog import Backlog
 from api.together import Together
@@ -33,7 +33,7 @@ class Limits:
         self.largest = min(filter(None, (self.records.most, self.waiting, self.queue)), default=0)
         self.backlog = Backlog()
         self.look: Together[None, None] = Together(self.looked)
-        self.arriving: Counter[int] = Counter()  # records that are being stored
+        self.arriving: Counter[int] = Counter()  # single records that are being stored
         self.settling: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -63,29 +63,21 @@ class Limits:
         """The quotas and what is left of them, as draft-ietf-httpapi-ratelimit-headers-10 writes it."""
         if not self.windows:
             return []
-        left = ", ".join(window.left(user) for window in self.windows)
+        now = time.time()
+        left = ", ".join([window.left(user, now) for window in self.windows])
         return [(b"ratelimit-policy", self.policy), (b"ratelimit", left.encode())]
 
     def request(self, user: int) -> None:
         """Counts a request, unless there are too many in this minute."""
+        now = time.time()
         for window in self.windows:
-            window.add(user, 0)  # what other processes counted is asked for
+            window.turn(now)
+            window.add(user, 0)
         if not self.requests.has_room(user, 1):
-            seconds = self.requests.ends_in
+            seconds = self.requests.ends_in()
             detail = f"all of the {self.requests.most:,} requests that you may send in a minute are sent"
             raise TooManyRequests(f"{detail}; the next minute begins in {seconds} s", seconds)
         self.requests.add(user, 1)
-
-    @contextmanager
-    def taking(self, user: int) -> Iterator[None]:
-        """Keeps a place for a record while it is stored."""
-        self.arriving[user] += 1
-        try:
-            yield
-        finally:
-            self.arriving[user] -= 1
-            if not self.arriving[user]:
-                del self.arriving[user]
 
     def count(self, user: int, records: int) -> None:
         """Counts what was stored."""
@@ -127,7 +119,7 @@ class Limits:
             raise TooLarge(f"at most {self.largest:,} records may come at once; split the file")
         coming = self.arriving[user] + records
         if not self.records.has_room(user, coming):
-            used, seconds = self.records.used[user], self.records.ends_in
+            used, seconds = self.records.used.get(user, 0), self.records.ends_in()
             detail = f"{used:,} of the {self.records.most:,} records that you may submit in a day are used"
             raise TooManyRecords(f"{detail}; the next day begins in {seconds:,} s", seconds)
         if self.waiting and self.backlog.of(user) + coming > self.waiting:

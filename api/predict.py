@@ -111,8 +111,11 @@ async def submit(request: Request, one: Asked) -> Response:
     seconds = wanted_wait(request)
     with state.waiting.on(one.job_id) as watch:
         one = await admitted(one, state)
-        with state.limits.taking(one.user_id):
+        state.limits.arriving[one.user_id] += 1
+        try:
             accepted = await state.accept(one)
+        finally:
+            state.limits.arriving[one.user_id] -= 1
         row = accepted.job
         if not accepted.replayed:
             state.limits.count(one.user_id, 1)

@@ -22,8 +22,6 @@ def answer(error: ScorelineError, request: Request, headers: dict[str, str] | No
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if error.status == 408:
-        headers["Connection"] = "close"  # the rest of the body may still come
     return Response(
         orjson.dumps(error.body(request.scope.get("request_id"))),
         error.status,

@@ -9,37 +9,43 @@ from shared.errors import HeadTooLarge, Malformed, ScorelineError, Stalled
 from shared.settings import settings
 
 MOST_HEADERS = 200
+NOT_HTTP = Malformed("this is not HTTP/1.1, or more was sent than Content-Length says")
 
 
 class Protocol(HttpToolsProtocol):
-    """As uvicorn reads HTTP, which knows no end of a head that goes on and on, nor of one that never comes."""
+    """As uvicorn reads HTTP, which knows no end of a head that goes on and on, nor of what does not come.
 
-    refusal: ScorelineError = Malformed("this is not HTTP/1.1, or more was sent than Content-Length says")
+    A request that came whole, as most do, costs no timer.
+    """
+
+    refusal: ScorelineError = NOT_HTTP
     in_head = True
     head_bytes = 0
+    heard_at = 0.0
     late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.wait_for_head()
+        self.expect_more()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.stop_waiting()
+        self.expect_nothing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self.in_head:
             self.head_bytes += len(data)
         super().data_received(data)
-        if self.in_head and self.head_bytes and not self.transport.is_closing():
-            self.wait_for_head()
-            if self.head_bytes > settings().head_bytes:
-                self.refuse(too_large())
+        if self.transport.is_closing() or (self.in_head and not self.head_bytes):
+            return
+        if self.in_head and self.head_bytes > settings().head_bytes:
+            self.refuse(too_large())
+        else:
+            self.expect_more()
 
     def on_headers_complete(self) -> None:
         self.in_head, self.head_bytes = False, 0
-        self.stop_waiting()
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
         if size > settings().head_bytes or len(self.headers) > MOST_HEADERS:
             self.refusal = too_large()
             raise self.refusal  # the parser stops, and has `send_400_response` called
@@ -47,32 +53,42 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self.in_head = True
+        self.expect_nothing()
         super().on_message_complete()
 
-    def wait_for_head(self) -> None:
+    def expect_more(self) -> None:
+        self.heard_at = self.loop.time()
         if self.late is None:
-            self.late = self.loop.call_later(settings().stall_seconds, self.refuse, TOO_LATE)
+            self.late = self.loop.call_later(settings().stall_seconds, self.look_whether_more_came)
 
-    def stop_waiting(self) -> None:
+    def expect_nothing(self) -> None:
         if self.late is not None:
             self.late.cancel()
             self.late = None
+
+    def look_whether_more_came(self) -> None:
+        """A head has that long in all, a body for each of its parts; what is not read for now is not awaited."""
+        self.late = None
+        began = self.heard_at if not self.in_head else 0.0
+        silent = self.loop.time() - began
+        if self.flow.read_paused or silent < settings().stall_seconds:
+            self.late = self.loop.call_later(settings().stall_seconds, self.look_whether_more_came)
+        else:
+            self.refuse(Stalled(f"nothing more of the request came for {settings().stall_seconds:g} s"))
 
     def refuse(self, problem: ScorelineError) -> None:
         self.refusal = problem
         self.send_400_response("")
 
     def send_400_response(self, msg: str) -> None:
-        """The last that is said here. A request whose body was followed by what is none is not to be acted upon."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
+        """The last that is said here, unless an answer has begun; what came before it is not to be acted upon."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if cycle is None or not cycle.response_started or (cycle.response_complete and self.in_head):
             self.transport.write(written(self.refusal))
         self.transport.close()
-
-
-TOO_LATE = Stalled("the head of the request did not come in time")
 
 
 def too_large() -> HeadTooLarge:

@@ -1,6 +1,5 @@
 """What happens to every request: it gets an id, and when it is over it is counted and gets a line in the log."""
 
-import asyncio
 import logging
 import random
 import re
@@ -10,9 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import counts
 from api.headers import protecting
-from shared.errors import Stalled
 from shared.logs import JOB, REQUEST, USER
-from shared.settings import settings
 
 SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 QUIET = ("/health", "/ping")
@@ -45,7 +42,7 @@ class Requests:
                 self.note(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
-        await self.app(scope, impatient(receive), send_with_id)
+        await self.app(scope, receive, send_with_id)
 
     def note(self, scope: Scope, status: int, seconds: float) -> None:
         counts.request(scope, status, seconds)
@@ -63,23 +60,3 @@ def quotas(scope: Scope) -> list[tuple[bytes, bytes]]:
     """The headers that tell a user what is left of the limits."""
     left = scope.get("quotas")
     return left() if left else []
-
-
-def impatient(receive: Receive) -> Receive:
-    """The same, but that a body which stays away for too long is an error."""
-    is_whole = False
-
-    async def receive_in_time() -> Message:
-        nonlocal is_whole
-        if is_whole:  # from now on there is only the end of the connection, which may take as long as it likes
-            return await receive()
-        try:
-            async with asyncio.timeout(settings().stall_seconds):
-                message = await receive()
-        except TimeoutError:
-            detail = f"nothing of the body came for {settings().stall_seconds:g} s; send the request again"
-            raise Stalled(detail) from None
-        is_whole = not message.get("more_body", False)
-        return message
-
-    return receive_in_time

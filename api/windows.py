@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 
 from shared.queue import redis
 
@@ -26,49 +26,50 @@ class Window:
     name: str
     most: int
     seconds: int
-    number: int = 0
-    used: Counter[int] = field(default_factory=Counter)
-    fresh: Counter[int] = field(default_factory=Counter)  # the part of it that Redis does not know yet
+    ends_at: float = 0.0
+    used: dict[int, int] = field(default_factory=dict)
+    fresh: dict[int, int] = field(default_factory=dict)  # the part of it that Redis does not know yet
 
-    def turn(self) -> None:
+    def turn(self, now: float) -> None:
         """Begins anew when the next span has begun."""
-        if (number := int(time.time() // self.seconds)) != self.number:
-            self.number, self.used, self.fresh = number, Counter(), Counter()
+        if now >= self.ends_at:
+            self.ends_at = (now // self.seconds + 1) * self.seconds
+            self.used, self.fresh = {}, {}
 
-    @property
     def ends_in(self) -> int:
         """Whole seconds, at least one."""
-        return self.seconds - int(time.time() % self.seconds)
+        return max(1, int(self.ends_at - time.time()) + 1)
 
     @property
     def policy(self) -> str:
         return f'"{self.name}";q={self.most};w={self.seconds}'
 
-    def left(self, user: int) -> str:
-        return f'"{self.name}";r={max(0, self.most - self.used[user])};t={self.ends_in}'
+    def left(self, user: int, now: float) -> str:
+        return f'"{self.name}";r={max(0, self.most - self.used.get(user, 0))};t={int(self.ends_at - now) + 1}'
 
     def has_room(self, user: int, count: int) -> bool:
-        self.turn()
-        return not self.most or self.used[user] + count <= self.most
+        return not self.most or self.used.get(user, 0) + count <= self.most
 
     def add(self, user: int, count: int) -> None:
-        self.turn()
+        """Counts; with 0, only asks what others counted."""
         if self.most:
-            self.used[user] += count
-            self.fresh[user] += count
+            self.used[user] = self.used.get(user, 0) + count
+            self.fresh[user] = self.fresh.get(user, 0) + count
 
     async def settle(self) -> None:
         """Tells Redis what was counted here, and learns what all have counted. RedisError leaves it as it was."""
-        self.turn()
-        number, told = self.number, dict(self.fresh.most_common(MOST_SETTLED))
+        self.turn(time.time())
+        ends_at, told = self.ends_at, dict(islice(self.fresh.items(), MOST_SETTLED))
         if not told:
             return
-        totals = await asyncio.to_thread(add, f"scoreline.{self.name}.{number}", 2 * self.seconds, told)
-        if number == self.number:
+        key = f"scoreline.limits.{self.name}.{ends_at:.0f}"
+        totals = await asyncio.to_thread(add, key, 2 * self.seconds, told)
+        if ends_at == self.ends_at:
             for user, total in zip(told, totals, strict=True):
-                self.fresh[user] -= told[user]
-                self.used[user] = total + self.fresh[user]
-            self.fresh = +self.fresh
+                since = self.fresh.pop(user) - told[user]
+                self.used[user] = total + since
+                if since:
+                    self.fresh[user] = since
 
 
 def add(key: str, seconds: int, counts: dict[int, int]) -> list[int]:
