@@ -1,5 +1,6 @@
 """The OpenAPI document: typed by the default model as it is now, with an example that works."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from api import problems, users, versions
 from api.answers import Json
 from api.models import default_model
-from shared.errors import DatabaseAway
+from shared.errors import DatabaseAway, ScorelineError, Stalled, TooMuch
 
 OPEN = ("/", "/ping", "/health", "/health/live", "/health/ready")
 ANY_RECORD: dict[str, Any] = {
@@ -46,7 +47,15 @@ def written(app: FastAPI) -> dict[str, Any]:
     for path, operations in found["paths"].items():
         for operation in operations.values():
             operation["security"] = [] if path in OPEN else [{name: []} for name in KEYS]
+            operation["responses"] |= everywhere(operation)
     return found
+
+
+def everywhere(operation: Mapping[str, Any]) -> dict[str, Any]:
+    """What a route answers for the service as a whole."""
+    kinds: list[type[ScorelineError]] = [TooMuch] if operation["security"] else []
+    kinds += [Stalled] if "requestBody" in operation else []
+    return {str(status): said for status, said in problems.documented(*kinds).items()}
 
 
 def schemas() -> dict[str, Any]:
