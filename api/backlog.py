@@ -20,23 +20,23 @@ class Backlog:
         self.found: Counter[int] = Counter()
         self.since: Counter[int] = Counter()
         self.total = 0
-        self.asked_at, self.rest = -inf, 0.0
+        self.asked_at = self.next_at = -inf
+        self.rest = 0.0
         self.lock = Lock()
 
     @property
     def age(self) -> float:
         return time.monotonic() - self.asked_at
 
-    @property
     def is_old(self) -> bool:
-        return self.age > max(LOOK_SECONDS, self.rest)
+        return time.monotonic() > self.next_at
 
     def is_sure(self, user: int) -> bool:
         """Whether asking now would tell more, for what it costs."""
         return self.age < self.rest and not self.since[user]
 
     def of(self, user: int) -> int:
-        return self.found[user] + self.since[user]
+        return self.found.get(user, 0) + self.since.get(user, 0)
 
     def add(self, user: int, count: int) -> None:
         with self.lock:
@@ -48,8 +48,10 @@ class Backlog:
         with self.lock:
             self.found, self.since = self.found + self.since, Counter()
             self.asked_at = time.monotonic()
+            self.next_at = self.asked_at + LOOK_SECONDS
         with statement() as session:
             found = Counter(waiting_by_user(session))
         with self.lock:
             self.found, self.total = found, found.total() + self.since.total()
         self.rest = REST * self.age
+        self.next_at = self.asked_at + max(LOOK_SECONDS, self.rest)

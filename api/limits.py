@@ -29,6 +29,7 @@ class Limits:
         self.records = Window("records", most.records_per_day, 24 * 3600)
         self.windows = [window for window in (self.requests, self.records) if window.most]
         self.policy = ", ".join(window.policy for window in self.windows).encode()
+        self.template = ", ".join(window.template for window in self.windows).encode()
         self.waiting, self.queue = most.records_waiting, most.queue_records
         self.largest = min(filter(None, (self.records.most, self.waiting, self.queue)), default=0)
         self.backlog = Backlog()
@@ -64,8 +65,8 @@ class Limits:
         if not self.windows:
             return []
         now = time.time()
-        left = ", ".join([window.left(user, now) for window in self.windows])
-        return [(b"ratelimit-policy", self.policy), (b"ratelimit", left.encode())]
+        left = [part for window in self.windows for part in window.left(user, now)]
+        return [(b"ratelimit-policy", self.policy), (b"ratelimit", self.template % tuple(left))]
 
     def request(self, user: int) -> None:
         """Counts a request, unless there are too many in this minute."""
@@ -86,7 +87,7 @@ class Limits:
 
     async def admit(self, user: int, records: int = 1) -> None:
         """Raises what `check` does, by figures of now."""
-        if self.backlog.is_old and self.look.running is None:
+        if self.backlog.is_old() and self.look.running is None:
             self.look.soon(None)
         try:
             self.check(user, records)

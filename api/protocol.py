@@ -44,12 +44,16 @@ class Protocol(HttpToolsProtocol):
             self.expect_more()
 
     def on_headers_complete(self) -> None:
-        self.in_head, self.head_bytes = False, 0
-        size = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
-        if size > settings().head_bytes or len(self.headers) > MOST_HEADERS:
+        came, self.in_head, self.head_bytes = self.head_bytes, False, 0
+        if len(self.headers) > MOST_HEADERS or (came > settings().head_bytes and self.is_too_large()):
             self.refusal = too_large()
             raise self.refusal  # the parser stops, and has `send_400_response` called
         super().on_headers_complete()
+
+    def is_too_large(self) -> bool:
+        """Without what came of the body together with the head."""
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        return size > settings().head_bytes
 
     def on_message_complete(self) -> None:
         self.in_head = True

@@ -44,8 +44,13 @@ class Window:
     def policy(self) -> str:
         return f'"{self.name}";q={self.most};w={self.seconds}'
 
-    def left(self, user: int, now: float) -> str:
-        return f'"{self.name}";r={max(0, self.most - self.used.get(user, 0))};t={int(self.ends_at - now) + 1}'
+    @property
+    def template(self) -> str:
+        """Of what is left and of the seconds until then."""
+        return f'"{self.name}";r=%d;t=%d'
+
+    def left(self, user: int, now: float) -> tuple[int, float]:
+        return max(0, self.most - self.used.get(user, 0)), self.ends_at - now + 1
 
     def has_room(self, user: int, count: int) -> bool:
         return not self.most or self.used.get(user, 0) + count <= self.most
