@@ -10,7 +10,6 @@ from api.backlog import Backlog
 from api.together import Together
 from api.windows import Window
 from shared.errors import DatabaseAway, QueueFull, TooLarge, TooManyRecords, TooManyRequests, TooManyWaiting
-from shared.queue import AWAY
 from shared.settings import settings
 
 SETTLE_SECONDS = 0.25
@@ -51,11 +50,11 @@ class Limits:
             await asyncio.sleep(SETTLE_SECONDS if await self.settle() else AWAY_SECONDS)
 
     async def settle(self) -> bool:
-        """Whether Redis was there. While it is not, each process counts for itself."""
+        """Whether that could be done. While Redis is away each process counts for itself."""
         try:
             for window in self.windows:
                 await window.settle()
-        except AWAY as error:
+        except Exception as error:  # whatever it is, the next time comes
             log.warning("limits are not shared with other processes for now: %s", error)
             return False
         return True

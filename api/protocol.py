@@ -9,6 +9,7 @@ from shared.errors import HeadTooLarge, Malformed, ScorelineError, Stalled
 from shared.settings import settings
 
 MOST_HEADERS = 200
+LOOK_SECONDS = 0.1
 NOT_HTTP = Malformed("this is not HTTP/1.1, or more was sent than Content-Length says")
 
 
@@ -74,9 +75,9 @@ class Protocol(HttpToolsProtocol):
         """A head has that long in all, a body for each of its parts; what is not read for now is not awaited."""
         self.late = None
         began = self.heard_at if not self.in_head else 0.0
-        silent = self.loop.time() - began
-        if self.flow.read_paused or silent < settings().stall_seconds:
-            self.late = self.loop.call_later(settings().stall_seconds, self.look_whether_more_came)
+        left = began + settings().stall_seconds - self.loop.time()
+        if self.flow.read_paused or left > 0:
+            self.late = self.loop.call_later(max(left, LOOK_SECONDS), self.look_whether_more_came)
         else:
             self.refuse(Stalled(f"nothing more of the request came for {settings().stall_seconds:g} s"))
 

@@ -1,6 +1,7 @@
 """What holds around every request: heads, bodies, headers and the log of an API that is short of patience."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from cli.servers import Postgres, Valkey
 from tests.api.test_bulk import CSV, file, line
-from tests.api.test_predict import rows
+from tests.api.test_predict import assert_problem, rows
 from tests.conftest import HOUSE, Service, copy_database, eventually, redis_url
 
 HEAD_BYTES = 8192
@@ -142,6 +143,15 @@ def test_what_every_answer_says_to_browsers(user: httpx.Client, path: str) -> No
     assert "unsafe" not in policy
     assert "http" not in policy
     assert path == "/docs" or "default-src 'none'" in policy
+
+
+def test_the_page_of_the_routes_needs_nothing_from_elsewhere(user: httpx.Client) -> None:
+    page = user.get("/docs").text
+    assert not re.search(r"<script>|<style|style=|onload", page)
+    parts = [user.get(name) for name in re.findall(r'(?:src|href)="([^"]+)"', page)]
+    kinds = [part.headers["content-type"].partition(";")[0] for part in parts]
+    assert kinds == ["text/css", "image/png", "text/javascript", "text/javascript"]
+    assert_problem(user.get("/docs/redoc.standalone.js"), 404, "not_found")
 
 
 def test_what_is_a_users_is_not_kept_by_others(user: httpx.Client) -> None:
