@@ -35,6 +35,7 @@ class Asked:
     metadata: dict[str, str] = field(default_factory=dict)
     expires_in: float | None = None
     use: Use | None = None
+    refusal: ScorelineError | None = None  # a limit that is reached: what was stored before is told all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def thoroughly(asked: list[Asked], hints: Hints) -> Answers:
         fine = [check for check in checks if isinstance(check, Checked)]
         owners = remembered(session, [check.asked.use for check in fine if check.asked.use])
         new = [check for check in fine if owners.get(check.job.id, check.job.id) == check.job.id]
-        stored = store(session, new)
+        stored = store(session, [check for check in new if not check.asked.refusal])
         answers: Answers = {**stored}
         if lost := [check.job.id for check in new if check.job.id not in answers and check.job.id in owners]:
             idempotency.release(session, lost)
@@ -117,7 +118,7 @@ def thoroughly(asked: list[Asked], hints: Hints) -> Answers:
             answers[one.job_id] = check
         elif one.job_id not in answers:
             owner = owners.get(one.job_id, one.job_id)
-            answers[one.job_id] = moved(one) if owner == one.job_id else replayed(owner, replays)
+            answers[one.job_id] = one.refusal or moved(one) if owner == one.job_id else replayed(owner, replays)
     return answers
 
 

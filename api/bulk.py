@@ -1,6 +1,7 @@
 """Many records in, a job out."""
 
 import asyncio
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +16,7 @@ from api import answers, counts, parameters
 from api.accept import replayed
 from api.answers import Job, Json
 from api.callers import Calling
+from api.limits import Limits
 from api.predict import fingerprint_of
 from api.problems import documented
 from api.slices import Tally, blocks_of, slices_of
@@ -35,7 +37,7 @@ from shared.errors import (
     UnsupportedType,
 )
 from shared.idempotency import OtherContent, Use
-from shared.jobs import NewBulk
+from shared.jobs import NewBulk, NewSlice
 from shared.lookup import UNKNOWN, JobRow, estimate, jobs_by_id
 from shared.queue import MOST_HINTS
 from shared.registry import DEFAULT_MODEL, Served
@@ -96,6 +98,8 @@ async def submit_job(
         reject=on_error == "reject",
     )
     await asyncio.to_thread(served, model)  # said before a gigabyte is sent, not after
+    if not dry_run and not key:  # what was stored before is found again, whatever the limits are by now
+        await state.limits.admit(caller.user_id)
     with await spooled(request, state) as upload:
         if dry_run:
             return Json(await state.upload(rehearsed, upload, wanted))
@@ -110,19 +114,21 @@ def served(model: str) -> Served:
 
 
 async def accepted(upload: Upload, wanted: Wanted, state: State) -> Response:
-    job, waiting = await state.upload(stored, upload, wanted)
+    job, waiting = await state.upload(stored, upload, wanted, state.limits)
     headers = {"Location": f"/jobs/{job.id}", "Retry-After": "1"}
     if job.id != wanted.job_id:
         headers["Idempotent-Replayed"] = "true"
-    elif waiting:
+        return Json(answers.job(job, UNKNOWN), 202, headers)
+    state.limits.count(wanted.user_id, job.total)
+    if waiting:
         state.hints.send(Lane.BULK, f"user {wanted.user_id}", min(waiting, MOST_HINTS))
     return Json(answers.job(job, UNKNOWN), 202, headers)
 
 
-def stored(upload: Upload, wanted: Wanted) -> tuple[JobRow, int]:
+def stored(upload: Upload, wanted: Wanted, limits: Limits) -> tuple[JobRow, int]:
     """The job, durable, and how many of its slices wait; or the job that the same request made before."""
     try:
-        return stored_at_once(upload, wanted)
+        return stored_at_once(upload, wanted, limits)
     except DatabaseAway as away:
         if not away.may_be_done:
             raise
@@ -134,7 +140,7 @@ def stored(upload: Upload, wanted: Wanted) -> tuple[JobRow, int]:
         return found[wanted.job_id], MOST_HINTS
 
 
-def stored_at_once(upload: Upload, wanted: Wanted) -> tuple[JobRow, int]:
+def stored_at_once(upload: Upload, wanted: Wanted, limits: Limits) -> tuple[JobRow, int]:
     with transaction() as session:
         session.execute(text(f"SET LOCAL statement_timeout = {int(settings().upload_seconds * 1000)}"))
         if wanted.use and (owner := owner_of(session, wanted.use)) != wanted.job_id:
@@ -143,9 +149,16 @@ def stored_at_once(upload: Upload, wanted: Wanted) -> tuple[JobRow, int]:
         job = NewBulk(wanted.job_id, wanted.user_id, version.id, wanted.name, wanted.metadata, wanted.expires_in)
         tally = Tally()
         with closing(slices_of(upload, version, tally, wanted.reject, wanted.delimiter)) as slices:
-            waiting = jobs.accept_bulk(session, job, slices, tally)
+            waiting = jobs.accept_bulk(session, job, allowed(slices, wanted.user_id, limits), tally)
         after_commit(session, partial(counts.accepted, Lane.BULK, version.model, 1, tally.total, tally.bad))
         return jobs_by_id(session, [job.id])[job.id], waiting
+
+
+def allowed(slices: Iterable[NewSlice], user: int, limits: Limits) -> Iterator[NewSlice]:
+    """The same, until there are more records than the user may submit now."""
+    for part in slices:
+        limits.check_in_thread(user, part.first + part.size)
+        yield part
 
 
 def owner_of(session: Session, use: Use) -> UUID:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,6 +12,7 @@ from shared import keys
 from shared.db import statement
 from shared.errors import Forbidden, Unauthorized
 from shared.keys import Caller
+from shared.logs import USER
 
 # How long a key is believed without asking the database: the longest that a revoked one can still be used.
 BELIEVED_SECONDS = 1.0
@@ -85,11 +87,21 @@ def secret_in(request: Request) -> str:
     raise Unauthorized("send your key as the header Authorization: Bearer sk_...")
 
 
-async def caller(request: Request) -> Caller:
-    """The user whose key the request carries."""
+async def known(request: Request) -> Caller:
+    """The user whose key the request carries, whatever limits there are."""
     found: Caller | None = await request.app.state.scoreline.callers(secret_in(request))
     if found is None:
         raise Unauthorized("this key is not known or was revoked; ask an administrator for a new one")
+    USER.set(found.user_id)
+    return found
+
+
+async def caller(request: Request) -> Caller:
+    """The same, unless it has sent too many requests."""
+    found = await known(request)
+    limits = request.app.state.scoreline.limits
+    request.scope["quotas"] = partial(limits.headers, found.user_id)  # for the answer, when it is made
+    limits.request(found.user_id)
     return found
 
 

@@ -19,6 +19,7 @@ from api.waiting import updated
 from shared import jobs, lookup, metrics, queue
 from shared.db import after_commit, transaction
 from shared.errors import Conflict, DatabaseAway, Invalid, NotFound, Unauthorized
+from shared.logs import JOB
 from shared.lookup import FINISHED, UNKNOWN, JobRow
 from shared.settings import settings
 from shared.tables import Lane
@@ -82,6 +83,7 @@ def own(row: JobRow | None, user: int, wanted: UUID) -> JobRow:
     """The row, if it is the caller's; somebody else's is not there."""
     if row is None or row.user_id != user:
         raise parameters.no_such_job(wanted)
+    JOB.set(str(wanted))
     return row
 
 
@@ -107,6 +109,7 @@ def cancel_job(job_id: str, caller: Calling) -> Response:
 async def retry_job(job_id: str, caller: Calling, state: Shared) -> Response:
     """Scores again what failed, was canceled or expired, and only that; what is scored is not touched."""
     wanted = parameters.job_id(job_id)
+    await state.limits.admit(caller.user_id, 0)
     row, waiting = await asyncio.to_thread(retried, wanted, caller.user_id)
     state.hints.send(Lane(row.lane), f"user {caller.user_id}", min(waiting, queue.MOST_HINTS))
     return Json(answers.job(row, UNKNOWN), 202, {"Location": f"/jobs/{row.id}"})
@@ -128,16 +131,19 @@ async def follow_job(job_id: str, request: Request, caller: Calling, state: Shar
     """The job at each change until it is finished, as server-sent events; `Last-Event-ID` is the last revision seen."""
     wanted = parameters.job_id(job_id)
     row = own(await state.read(wanted), caller.user_id, wanted)
+    state.streams.check(caller.user_id)
     seen = request.headers.get("last-event-id", "")
     if row.finished and seen == str(row.revision):
         return Response(status_code=204)  # tells a browser not to come again
     return StreamingResponse(
-        changes(state, wanted, seen), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        changes(state, caller.user_id, wanted, seen),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store"},
     )
 
 
-async def changes(state: State, job: UUID, seen: str) -> AsyncIterator[bytes]:
-    with state.waiting.on(job) as watch:
+async def changes(state: State, user: int, job: UUID, seen: str) -> AsyncIterator[bytes]:
+    with state.streams.one(user), state.waiting.on(job) as watch:
         row = await state.read(job)
         while row is not None:
             if str(row.revision) != seen:

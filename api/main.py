@@ -8,13 +8,26 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import bulk, health, jobs, metrics, models, openapi, predict, predictions, problems, results, users
-from api.requests import RequestIds
+from api import bulk, docs, health, jobs, metrics, models, openapi, predict, predictions, problems, results, users
+from api.requests import Requests
 from api.state import State
 from shared.logs import configure
 from shared.settings import settings
 
 root = APIRouter()
+# What a page of another origin may read of an answer beside its body.
+EXPOSED = (
+    "Content-Disposition",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+)
 
 
 @root.get("/", tags=["health"])
@@ -30,7 +43,6 @@ async def routes(request: Request) -> dict[str, Any]:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    configure()
     async with State() as app.state.scoreline:
         yield
     metrics.leave()
@@ -38,7 +50,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def make_app() -> FastAPI:
     app = FastAPI(
-        title="Scoreline", version=version("scoreline-server"), lifespan=lifespan, redoc_url=None, openapi_url=None
+        title="Scoreline",
+        version=version("scoreline-server"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
     )
     for part in (
         predict.router,
@@ -53,15 +70,21 @@ def make_app() -> FastAPI:
     ):
         app.include_router(part)
         app.include_router(part, prefix="/api/v1", include_in_schema=False)
+    app.include_router(docs.router)
     app.include_router(root)
     problems.handle_all(app)
     if settings().cors_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=settings().cors_origins, allow_methods=["*"], allow_headers=["*"]
+            CORSMiddleware,
+            allow_origins=settings().cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
         )
     openapi.describe(app)
     app.state.paths = list(openapi.written(app)["paths"])
     return app
 
 
-app = RequestIds(make_app())  # outside everything, so that an answer to a bug has an id, too
+configure()  # before the server says anything
+app = Requests(make_app())  # outside everything, so that an answer to a bug has an id, too

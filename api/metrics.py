@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, REGISTRY, generate_lates
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from api.callers import caller, secret_in
+from api.callers import known, secret_in
 from api.gauges import Queue
 from api.problems import documented
 from api.state import Shared, State
@@ -37,7 +37,7 @@ async def admit(request: Request) -> None:
     key = digest(secret_in(request))
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await caller(request)
+            await known(request)
     except Unauthorized:
         _good.discard(key)
         raise

@@ -1,16 +1,15 @@
 """The OpenAPI document: typed by the default model as it is now, with an example that works."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse
 
 from api import problems, users, versions
 from api.answers import Json
 from api.models import default_model
-from shared.errors import DatabaseAway
+from shared.errors import DatabaseAway, ScorelineError, Stalled, TooMuch
 
 OPEN = ("/", "/ping", "/health", "/health/live", "/health/ready")
 ANY_RECORD: dict[str, Any] = {
@@ -38,10 +37,6 @@ def describe(app: FastAPI) -> None:
     def openapi() -> Json:
         return Json(document())
 
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(openapi_url="/openapi.json", title=app.title)
-
 
 def written(app: FastAPI) -> dict[str, Any]:
     """All but what depends on the model."""
@@ -52,7 +47,15 @@ def written(app: FastAPI) -> dict[str, Any]:
     for path, operations in found["paths"].items():
         for operation in operations.values():
             operation["security"] = [] if path in OPEN else [{name: []} for name in KEYS]
+            operation["responses"] |= everywhere(operation)
     return found
+
+
+def everywhere(operation: Mapping[str, Any]) -> dict[str, Any]:
+    """What a route answers for the service as a whole."""
+    kinds: list[type[ScorelineError]] = [TooMuch] if operation["security"] else []
+    kinds += [Stalled] if "requestBody" in operation else []
+    return {str(status): said for status, said in problems.documented(*kinds).items()}
 
 
 def schemas() -> dict[str, Any]:

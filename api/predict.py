@@ -1,6 +1,7 @@
 """One record in, a job out."""
 
 import re
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -20,6 +21,7 @@ from shared.errors import (
     Malformed,
     NotFound,
     TooLarge,
+    TooMuch,
     Unauthorized,
     UnsupportedType,
 )
@@ -108,8 +110,15 @@ async def submit(request: Request, one: Asked) -> Response:
     state: State = request.app.state.scoreline
     seconds = wanted_wait(request)
     with state.waiting.on(one.job_id) as watch:
-        accepted = await state.accept(one)
+        one = await admitted(one, state)
+        state.limits.arriving[one.user_id] += 1
+        try:
+            accepted = await state.accept(one)
+        finally:
+            state.limits.arriving[one.user_id] -= 1
         row = accepted.job
+        if not accepted.replayed:
+            state.limits.count(one.user_id, 1)
         if seconds and not accepted.replayed:
             row = await state.finished(row, watch, seconds)
     if seconds and accepted.replayed:
@@ -120,6 +129,17 @@ async def submit(request: Request, one: Asked) -> Response:
     waited = seconds > 0 and row.finished
     headers |= {"Preference-Applied": f"wait={seconds}"} if waited else {"Retry-After": "1"}
     return Json(answers.job(row, UNKNOWN), 200 if waited else 202, headers)
+
+
+async def admitted(one: Asked, state: State) -> Asked:
+    """The same, if a limit does not forbid it; a request that may have been accepted before is looked up first."""
+    try:
+        await state.limits.admit(one.user_id)
+    except TooMuch as refusal:
+        if one.use is None:
+            raise
+        return replace(one, refusal=refusal)
+    return one
 
 
 def wanted_wait(request: Request) -> int:

@@ -22,17 +22,12 @@ def answer(error: ScorelineError, request: Request, headers: dict[str, str] | No
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    body: dict[str, Any] = {
-        "type": f"urn:scoreline:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.code,
-        "request_id": request.scope.get("request_id"),
-    }
-    if error.errors:
-        body["errors"] = error.errors
-    return Response(orjson.dumps(body), error.status, headers, media_type="application/problem+json")
+    return Response(
+        orjson.dumps(error.body(request.scope.get("request_id"))),
+        error.status,
+        headers,
+        media_type="application/problem+json",
+    )
 
 
 def on_scoreline_error(request: Request, error: Exception) -> Response:
@@ -70,7 +65,7 @@ def on_hang_up(_: Request, __: Exception) -> Response:
 
 
 def on_bug(request: Request, error: Exception) -> Response:
-    log.error("request %s failed", request.scope.get("request_id"), exc_info=error)
+    log.error("the request failed", exc_info=error)
     return answer(ScorelineError("this is a fault of the service; its log has the request_id"), request)
 
 

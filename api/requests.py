@@ -8,6 +8,8 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import counts
+from api.headers import protecting
+from shared.logs import JOB, REQUEST, USER
 
 SANE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 QUIET = ("/health", "/ping")
@@ -15,7 +17,7 @@ QUIET = ("/health", "/ping")
 log = logging.getLogger("api")
 
 
-class RequestIds:
+class Requests:
     """Echoes X-Request-ID when it is a sane token and makes one otherwise; it is in every answer and log line."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -28,11 +30,15 @@ class RequestIds:
         given = dict(scope["headers"]).get(b"x-request-id", b"")
         request_id = given if SANE.fullmatch(given) else b"%016x" % random.getrandbits(64)
         scope["request_id"] = request_id.decode()
+        REQUEST.set(scope["request_id"])
+        USER.set(None)
+        JOB.set("")
         began = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"].append((b"x-request-id", request_id))
+                headers = message["headers"]
+                headers += [*protecting(headers), (b"x-request-id", request_id), *quotas(scope)]
                 self.note(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
@@ -42,5 +48,15 @@ class RequestIds:
         counts.request(scope, status, seconds)
         level = logging.DEBUG if status < 500 or scope["path"].startswith(QUIET) else logging.WARNING
         if log.isEnabledFor(level):
-            path = scope["path"].encode("unicode_escape").decode()
-            log.log(level, "%s %s %d %.1f ms %s", scope["method"], path, status, seconds * 1000, scope["request_id"])
+            log.log(level, "%s %s %d %.1f ms", scope["method"], path_of(scope), status, seconds * 1000)
+
+
+def path_of(scope: Scope) -> str:
+    """The template of the route: what stands in its place may be anything."""
+    return getattr(scope.get("route"), "path", "none")
+
+
+def quotas(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The headers that tell a user what is left of the limits."""
+    left = scope.get("quotas")
+    return left() if left else []

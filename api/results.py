@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import nullcontext
 from itertools import accumulate
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -57,6 +58,8 @@ async def read_results(
     """The settled records, each output a column beside `record` and `error`."""
     wanted = parameters.job_id(job_id)
     row = own(await state.read(wanted), caller.user_id, wanted)
+    if follow:
+        state.streams.check(caller.user_id)
     form = chosen or accepted(",".join(request.headers.getlist("accept")))
     what = lookup.BOTH if include else lookup.OUTPUTS
 
@@ -100,7 +103,7 @@ async def parts(state: State, row: JobRow, what: TextClause, follow: bool) -> As
     NotFound when the job was deleted meanwhile.
     """
     read = 0
-    with state.waiting.on(row.id) as watch:
+    with state.streams.one(row.user_id) if follow else nullcontext(), state.waiting.on(row.id) as watch:
         while read < row.total:
             if found := await asyncio.to_thread(settled, row.id, what, read, follow):
                 yield found

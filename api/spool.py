@@ -1,11 +1,13 @@
 """An upload on its way to the disk, counted as it comes."""
 
+import errno
 import gzip
 import io
 import shutil
 import tempfile
 import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from hashlib import sha256
@@ -16,7 +18,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.state import State
-from shared.errors import Malformed, TooLarge, UnsupportedType
+from shared.errors import Malformed, NoRoom, TooLarge, UnsupportedType
 from shared.settings import settings
 
 TYPES = {
@@ -65,9 +67,13 @@ class Upload:
 async def spooled(request: Request, state: State) -> Upload:
     """The whole file, as it is to be read: unpacked when it came as gzip, no longer than the limit either way."""
     written, _ = typed(request.headers.get("content-type", ""))
-    file, kind = await (from_form(request) if written == FORM else from_body(request))
+    length = request.headers.get("content-length", "")
+    require_room(int(length) if length.isdecimal() else 0)
+    with no_room():
+        file, kind = await (from_form(request) if written == FORM else from_body(request))
     try:
-        return await state.upload(readable, file, kind)
+        with no_room():
+            return await state.upload(readable, file, kind)
     except BaseException:
         file.close()
         raise
@@ -158,7 +164,27 @@ async def counted(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         size += len(chunk)
         if size > limit:
             raise TooLarge(f"a body of this type may have at most {limit:,} bytes; split the file")
+        require_room()
         yield chunk
+
+
+def require_room(size: int = 0) -> None:
+    """NoRoom if so many bytes more would leave too little of the disk."""
+    if shutil.disk_usage(tempfile.gettempdir()).free - size < settings().spool_free_bytes:
+        raise NoRoom(FULL)
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise NoRoom(FULL) from error
+
+
+FULL = "the disk on which uploads arrive is nearly full; come again later, or send fewer records at once"
 
 
 def digest_of(file: BinaryIO) -> str:

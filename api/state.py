@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -12,6 +13,8 @@ from fastapi import Depends, Request
 from api.accept import Accepted, Asked, accept
 from api.callers import Callers
 from api.gauges import Queue, look
+from api.limits import Limits
+from api.streams import Streams
 from api.together import Together
 from api.waiting import Waiting, Watch, updated
 from shared.db import statement, transaction
@@ -30,6 +33,8 @@ class State:
         self.hints = Hints()
         self.waiting = Waiting()
         self.callers = Callers()
+        self.limits = Limits()
+        self.streams = Streams()
         self.accept: Together[Asked, Accepted] = Together(lambda asked: accept(asked, self.hints))
         self.read: Together[UUID, JobRow | None] = Together(read)
         # Two at a time: a file may take minutes, and the threads that all else needs are six on two cores.
@@ -38,7 +43,8 @@ class State:
 
     async def upload(self, call: Callable[..., Found], *arguments: object) -> Found:
         """What the call returns, which is made in a thread that is kept for uploads."""
-        return await asyncio.get_running_loop().run_in_executor(self.uploads, partial(call, *arguments))
+        run = partial(copy_context().run, call, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self.uploads, run)
 
     async def followed(self, job: UUID, seconds: float) -> JobRow | None:
         """The job when it is finished, or as it is after so many seconds; None if there is no such job."""
@@ -66,11 +72,13 @@ class State:
     async def __aenter__(self) -> "State":
         self.waiting.start()
         self.callers.start()
+        self.limits.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.waiting.stop()
         await self.callers.stop()
+        await self.limits.stop()
         self.accept.close()
         self.read.close()
         self.queue.close()

@@ -24,11 +24,15 @@ class Together(Generic[Asked, Answer]):
         self.running: asyncio.Task[None] | None = None
 
     async def __call__(self, asked: Asked) -> Answer:
+        return await self.soon(asked)
+
+    def soon(self, asked: Asked) -> "asyncio.Future[Answer]":
+        """The same for who does not wait."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.waiting.append((asked, future))
         if self.running is None:
             self.running = asyncio.create_task(self.run())
-        return await future
+        return future
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()

@@ -36,6 +36,7 @@ class Side(ABC):
 
     name: str
     api: str
+    api_options: tuple[str, ...] = ()
     worker: str
     queues: str
     burst: int
@@ -79,7 +80,7 @@ class Side(ABC):
     def start(self, log: Log) -> None:
         # As in cli/up.py, for both sides.
         environment = {**os.environ, **self.environment(), "OMP_NUM_THREADS": "1"}
-        api = ["uvicorn", self.api, f"--host={HOST}", f"--port={self.port}", "--no-access-log"]
+        api = ["uvicorn", self.api, f"--host={HOST}", f"--port={self.port}", "--no-access-log", *self.api_options]
         worker = ["celery", "--quiet", f"--app={self.worker}", "worker", "--concurrency=2"]
         options = ["--without-gossip", "--without-mingle", f"--queues={self.queues}", "-E"]
         quiet = {"PYTHONWARNINGS": "ignore:You're running the worker"}
@@ -128,6 +129,7 @@ def first_value(cursor: Any, query: str) -> Any:
 class Scoreline(Side):
     name = "scoreline"
     api = "api.main:app"
+    api_options = ("--http=api.protocol:Protocol",)
     worker = "worker.app"
     queues = "single,bulk"
     burst = 4_000

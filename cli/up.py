@@ -200,7 +200,8 @@ class Service:
 
     def start_api(self, environment: dict[str, str]) -> None:
         command = ["uvicorn", "api.main:app", "--host", HOST, "--port", str(self.port), "--no-access-log"]
-        self.add("api", [*command, "--timeout-graceful-shutdown=10"], environment, patience=15)
+        more = ["--http=api.protocol:Protocol", "--timeout-graceful-shutdown=10"]
+        self.add("api", [*command, *more], environment, patience=15)
 
     def add(self, name: str, command: list[str], environment: dict[str, str], patience: float) -> None:
         self.parts[name] = Part(name, command, environment, self.log, patience, self.state)

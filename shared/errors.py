@@ -17,6 +17,12 @@ class ScorelineError(Exception):
         self.detail = detail
         self.errors = list(errors)
 
+    def body(self, request_id: str | None = None) -> dict[str, Any]:
+        """As RFC 9457 writes it."""
+        about = {"status": self.status, "detail": self.detail, "code": self.code, "request_id": request_id}
+        errors = {"errors": self.errors} if self.errors else {}
+        return {"type": f"urn:scoreline:{self.code}", "title": self.title, **about, **errors}
+
 
 class Malformed(ScorelineError):
     status, code, title = 400, "malformed", "The request cannot be read"
@@ -36,6 +42,10 @@ class NotFound(ScorelineError):
 
 class MethodNotAllowed(ScorelineError):
     status, code, title = 405, "method_not_allowed", "This address does not do that"
+
+
+class Stalled(ScorelineError):
+    status, code, title = 408, "stalled", "The body did not come"
 
 
 class Conflict(ScorelineError):
@@ -68,6 +78,44 @@ class UnsupportedType(ScorelineError):
 
 class Invalid(ScorelineError):
     status, code, title = 422, "invalid", "The input is not valid"
+
+
+class HeadTooLarge(ScorelineError):
+    status, code, title = 431, "head_too_large", "The head of the request is too large"
+
+
+class TooMuch(ScorelineError):
+    """A limit is reached; nothing was written, and in so many seconds the same may be possible."""
+
+    status, code, title = 429, "too_much", "That is more than is allowed now"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class TooManyRequests(TooMuch):
+    code, title = "too_many_requests", "Too many requests in this minute"
+
+
+class TooManyRecords(TooMuch):
+    code, title = "too_many_records", "Too many records on this day"
+
+
+class TooManyWaiting(TooMuch):
+    code, title = "too_many_waiting", "Too many of your records wait"
+
+
+class QueueFull(TooMuch):
+    code, title = "queue_full", "The queue is full"
+
+
+class TooManyStreams(TooMuch):
+    code, title = "too_many_streams", "Too many event streams are open"
+
+
+class NoRoom(ScorelineError):
+    status, code, title, retry_after = 503, "no_room", "There is no room for uploads", 60
 
 
 class DatabaseAway(ScorelineError):

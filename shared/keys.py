@@ -11,9 +11,9 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.db import Runs, to_json
+from shared.db import Prepared, Runs, to_json
 from shared.errors import Invalid, NotFound
-from shared.tables import Key, User
+from shared.tables import Key
 
 WRITTEN = re.compile(r"sk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
 NAMED = re.compile(r"sk_[0-9a-f]{8}|[0-9]{1,19}")
@@ -92,17 +92,24 @@ def adopt(session: Session, user_id: int, name: str, hashed: str) -> None:
     session.execute(key.on_conflict_do_nothing(index_elements=[Key.prefix]))
 
 
+WHOSE = Prepared(
+    "whose",
+    """
+SELECT users.id, username, is_admin, keys.id AS key_id, secret_sha256 FROM keys JOIN users ON users.id = user_id
+WHERE prefix = :prefix AND revoked_at IS NULL AND is_active
+""",
+    prefix="text",
+)
+
+
 def whose(session: Runs, secret: str) -> Caller | None:
     """The active user of a key that is not revoked."""
     if not WRITTEN.fullmatch(secret):
         return None
-    row = session.execute(
-        select(User.id, User.username, User.is_admin, Key.id.label("key_id"), Key.secret_sha256)
-        .join(Key, Key.user_id == User.id)
-        .where(Key.prefix == secret[:11], Key.revoked_at.is_(None), User.is_active)
-    ).first()
-    if row is None or not compare_digest(row.secret_sha256, digest(secret)):
+    found = WHOSE(session, prefix=secret[:11])
+    if not found or not compare_digest(found[0].secret_sha256, digest(secret)):
         return None
+    row = found[0]
     return Caller(row.id, row.username, row.is_admin, row.key_id)
 
 

@@ -1,9 +1,9 @@
 """What the environment may set, each with a default that works on one machine."""
 
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 
@@ -65,6 +65,29 @@ class Settings(BaseSettings):
     job_bytes: int = Field(1 << 30, ge=1, description="the largest upload of a job, packed and unpacked")
     json_bytes: int = Field(32 << 20, ge=1, description="the largest upload of type application/json")
     job_records: int = Field(10_000_000, ge=1, description="the most records of a job")
+    requests_per_minute: int = Field(300_000, ge=0, description="requests of a user in a minute; with 0, any number")
+    records_per_day: int = Field(
+        1_000_000_000, ge=0, description="records that a user may submit in a day of UTC; with 0, any number"
+    )
+    records_waiting: int = Field(
+        50_000_000, ge=0, description="records of a user that may wait at once; with 0, any number"
+    )
+    queue_records: int = Field(
+        200_000_000, ge=0, description="records of all users that may wait at once; with 0, any number"
+    )
+    streams_per_user: int = Field(
+        100, ge=0, description="event streams of a user that each API process keeps open; with 0, any number"
+    )
+    streams: int = Field(5_000, ge=0, description="event streams that each API process keeps open; with 0, any number")
+    spool_free_bytes: int = Field(
+        256 << 20, ge=0, description="what uploads leave free of the disk that they come to first"
+    )
+    stall_seconds: float = Field(
+        30, gt=0, description="how long a body may be silent on its way, and a head take, before the connection ends"
+    )
+    head_bytes: int = Field(
+        64 << 10, ge=1024, description="the longest head of a request: its address and all of its headers"
+    )
     upload_seconds: float = Field(600, gt=0, description="when the database gives up on storing an upload")
     wait_seconds: float = Field(60, gt=0, description="the longest that a request may wait for its job")
     database_pool: int = Field(8, ge=1, description="database connections of one process at the most")
@@ -73,10 +96,11 @@ class Settings(BaseSettings):
         0, ge=0, le=65_535, description="where a worker answers /metrics for Prometheus; with 0, nowhere"
     )
     metrics_host: str = Field("127.0.0.1", description="the address it does that on; 0.0.0.0 for all that it has")
-    cors_origins: Annotated[tuple[str, ...], NoDecode, AfterValidator(words)] = Field(
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(words)] = Field(
         (), description="origins whose pages may call the API, separated by commas; none by default"
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_format: Literal["text", "json"] = Field("text", description="text for people, or json: an object a line")
 
 
 @cache

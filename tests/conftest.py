@@ -159,7 +159,7 @@ class Service:
 
     def start(self, name: str) -> None:
         commands = {
-            "api": f"uvicorn api.main:app --host 127.0.0.1 --port {self.port} --no-access-log",
+            "api": f"uvicorn api.main:app --http api.protocol:Protocol --port {self.port} --no-access-log",
             "worker": "celery -A worker.app worker --concurrency 2 -E --without-gossip --without-mingle",
         }
         self.processes[name] = Program(commands[name].split(), self.env, self.folder / f"{name}.log")

@@ -40,6 +40,16 @@ def test_only_four_services_can_be_reached_and_only_from_this_machine() -> None:
     assert all(port.startswith("${BIND:-127.0.0.1}:") for ports in published.values() for port in ports)
 
 
+def test_what_is_behind_a_password() -> None:
+    environment = {name: SERVICES[name]["environment"] for name in ("flower", "postgres", "redis")}
+    assert environment["flower"]["FLOWER_BASIC_AUTH"].startswith("${FLOWER_BASIC_AUTH:?")
+    assert environment["postgres"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+    assert "POSTGRES_HOST_AUTH_METHOD" not in TEXT
+    assert environment["redis"]["REDISCLI_AUTH"].startswith("${REDIS_PASSWORD:?")
+    assert "requirepass $$REDISCLI_AUTH" in SERVICES["redis"]["command"][-1]
+    assert all(":${REDIS_PASSWORD:?" in url for url in re.findall(r"redis://\S*", TEXT))
+
+
 def test_the_profiles() -> None:
     assert {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service} == {
         "jupyter": ["jupyter"],

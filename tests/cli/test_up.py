@@ -9,11 +9,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import psutil
 import psycopg2
 import pytest
+import redis
 
 from cli.processes import command_line, wait_until
 from cli.servers import free_port
@@ -192,6 +194,16 @@ def test_everything_listens_on_this_machine_only(launched: Launched) -> None:
     addresses = {one.laddr for one in found if one.status == psutil.CONN_LISTEN}
     assert {ip for ip, _ in addresses} == {"127.0.0.1"}
     assert len({port for _, port in addresses}) == 4
+
+
+def test_the_servers_want_their_passwords(launched: Launched) -> None:
+    database, redis_url = urlsplit(launched.env["DATABASE_URL"]), urlsplit(launched.env["REDIS_URL"])
+    for password in ("", "wrong"):
+        with pytest.raises(psycopg2.OperationalError):
+            psycopg2.connect(host=database.hostname, port=database.port, user=database.username, password=password)
+        link = redis.Redis(port=int(redis_url.port or 0), password=password or None)
+        with link, pytest.raises(redis.AuthenticationError):
+            link.ping()
 
 
 def test_a_second_one_on_the_same_state_is_told_where_the_first_is(launched: Launched) -> None:

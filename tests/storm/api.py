@@ -7,6 +7,7 @@ import uvicorn
 from sqlalchemy.orm import Session
 
 from api import accept, bulk, main, state
+from api.protocol import Protocol
 from shared.db import AFTER
 from tests.storm.deaths import BEFORE_COMMIT, BEFORE_HINT, BEFORE_REPLY, Deaths
 
@@ -28,10 +29,17 @@ def arm(deaths: Deaths) -> None:
     state.accept = deaths.after(  # type: ignore[attr-defined]
         accept.accept, BEFORE_REPLY, lambda asked, hints: any(one.use for one in asked)
     )
-    bulk.stored = deaths.after(bulk.stored, BEFORE_REPLY, lambda upload, wanted: wanted.use is not None)
+    bulk.stored = deaths.after(bulk.stored, BEFORE_REPLY, lambda upload, wanted, limits: wanted.use is not None)
 
 
 if __name__ == "__main__":
     port, folder = sys.argv[1:]
     arm(Deaths(Path(folder)))
-    uvicorn.run(main.app, host="127.0.0.1", port=int(port), access_log=False, timeout_graceful_shutdown=10)
+    uvicorn.run(
+        main.app,
+        http=Protocol,
+        host="127.0.0.1",
+        port=int(port),
+        access_log=False,
+        timeout_graceful_shutdown=10,
+    )

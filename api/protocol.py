@@ -1,0 +1,109 @@
+"""What is read of a connection before there is a request: `uvicorn --http api.protocol:Protocol`."""
+
+import asyncio
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from shared.errors import HeadTooLarge, Malformed, ScorelineError, Stalled
+from shared.settings import settings
+
+MOST_HEADERS = 200
+LOOK_SECONDS = 0.1
+NOT_HTTP = Malformed("this is not HTTP/1.1, or more was sent than Content-Length says")
+
+
+class Protocol(HttpToolsProtocol):
+    """As uvicorn reads HTTP, which knows no end of a head that goes on and on, nor of what does not come.
+
+    A request that came whole, as most do, costs no timer.
+    """
+
+    refusal: ScorelineError = NOT_HTTP
+    in_head = True
+    head_bytes = 0
+    heard_at = 0.0
+    late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.expect_more()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.expect_nothing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.in_head:
+            self.head_bytes += len(data)
+        super().data_received(data)
+        if self.transport.is_closing() or (self.in_head and not self.head_bytes):
+            return
+        if self.in_head and self.head_bytes > settings().head_bytes:
+            self.refuse(too_large())
+        else:
+            self.expect_more()
+
+    def on_headers_complete(self) -> None:
+        came, self.in_head, self.head_bytes = self.head_bytes, False, 0
+        if len(self.headers) > MOST_HEADERS or (came > settings().head_bytes and self.is_too_large()):
+            self.refusal = too_large()
+            raise self.refusal  # the parser stops, and has `send_400_response` called
+        super().on_headers_complete()
+
+    def is_too_large(self) -> bool:
+        """Without what came of the body together with the head."""
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        return size > settings().head_bytes
+
+    def on_message_complete(self) -> None:
+        self.in_head = True
+        self.expect_nothing()
+        super().on_message_complete()
+
+    def expect_more(self) -> None:
+        self.heard_at = self.loop.time()
+        if self.late is None:
+            self.late = self.loop.call_later(settings().stall_seconds, self.look_whether_more_came)
+
+    def expect_nothing(self) -> None:
+        if self.late is not None:
+            self.late.cancel()
+            self.late = None
+
+    def look_whether_more_came(self) -> None:
+        """A head has that long in all, a body for each of its parts; what is not read for now is not awaited."""
+        self.late = None
+        began = self.heard_at if not self.in_head else 0.0
+        left = began + settings().stall_seconds - self.loop.time()
+        if self.flow.read_paused or left > 0:
+            self.late = self.loop.call_later(max(left, LOOK_SECONDS), self.look_whether_more_came)
+        else:
+            self.refuse(Stalled(f"nothing more of the request came for {settings().stall_seconds:g} s"))
+
+    def refuse(self, problem: ScorelineError) -> None:
+        self.refusal = problem
+        self.send_400_response("")
+
+    def send_400_response(self, msg: str) -> None:
+        """The last that is said here, unless an answer has begun; what came before it is not to be acted upon."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if cycle is None or not cycle.response_started or (cycle.response_complete and self.in_head):
+            self.transport.write(written(self.refusal))
+        self.transport.close()
+
+
+def too_large() -> HeadTooLarge:
+    return HeadTooLarge(
+        f"a request may have {settings().head_bytes:,} bytes before its body, and {MOST_HEADERS} headers"
+    )
+
+
+def written(problem: ScorelineError) -> bytes:
+    """The whole answer; it has no id, since there is no request yet."""
+    body = orjson.dumps(problem.body())
+    head = (b"content-type: application/problem+json", b"content-length: %d" % len(body), b"connection: close")
+    return STATUS_LINE[problem.status] + b"\r\n".join((*head, b"", body))
