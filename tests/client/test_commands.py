@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import httpx
 import pytest
 from scoreline.commands import scoreline
 
+from docs.reference import commands
 from tests.client.conftest import run
 
 House = dict[str, Any]
@@ -100,22 +100,12 @@ def test_colours_only_where_somebody_sees_them(env: dict[str, str]) -> None:
         os.close(inner)
 
 
-def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    """Each with all its words."""
-    for name in group.list_commands(click.Context(group)):
-        command = group.get_command(click.Context(group), name)
-        assert command is not None
-        yield " ".join(("scoreline", *path, name)), command
-        if isinstance(command, click.Group):
-            yield from commands(command, (*path, name))
-
-
 def test_the_help_of_each_command_has_an_example() -> None:
-    for words, command in commands(scoreline):
+    for words, command in commands(scoreline, "scoreline"):
         assert f"\n  {words}" in command.get_help(click.Context(command)), words
 
 
 def test_each_listing_is_also_json() -> None:
-    found = dict(commands(scoreline))
+    found = dict(commands(scoreline, "scoreline"))
     for name in ("jobs", "models", "users", "keys", "doctor"):
         assert "as_json" in [one.name for one in found[f"scoreline {name}"].params]
