@@ -11,6 +11,7 @@ from scoreline.answers import Answer
 from scoreline.downloads import Query, download, lines
 from scoreline.errors import NotFinished, Refused, Unreachable
 from scoreline.formats import result_format
+from scoreline.link import Request
 from scoreline.patience import may_pass, patiently
 from scoreline.service import Service, address, as_query, given
 from scoreline.sinks import Sink, sink
@@ -53,6 +54,12 @@ async def refresh(job: Job) -> Job:
     """The same job, as it is now."""
     job.answer = await job.service.ask("GET", address("jobs", job.id))
     return job
+
+
+async def glance(job: Job) -> Job:
+    """Another of the same job, as it is at this moment, for who only shows it: asked once, whatever becomes of that."""
+    found: Job = job.service.made(await job.service.link.ask(Request("GET", address("jobs", job.id))))
+    return found
 
 
 async def wait(job: Job, timeout: float | None = None) -> Job:

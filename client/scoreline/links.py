@@ -38,7 +38,7 @@ class Reach:
         except httpx.TransportError as error:
             is_sent = not isinstance(error, UNSENT)
             detail = f"{self.url} does not answer ({error or type(error).__name__}); is the service running?"
-            raise Unreachable(detail, is_sent, self.was_there or is_sent) from error
+            raise Unreachable(detail, is_sent, self.was_there or is_sent) from None  # 70 lines of sockets
         self.was_there = True
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
-from scoreline import Client, Refused, Unusable, patience
+from scoreline import Client, Refused, Unusable, pandas_frames, patience
 
 from tests.client.proxy import Proxy
 from tests.conftest import HOUSE, ROOT, Service, eventually
@@ -103,6 +106,19 @@ def test_nothing_is_sent_for_a_model_that_is_not_there(client: Client) -> None:
         client.score(houses(2), model="nope", progress=False)
     assert (refused.value.status, refused.value.code) == (404, "not_found")
     assert refused.value.request_id
+
+
+@pytest.mark.parametrize("label", [3, True, "setosa"])
+def test_labels_stay_what_they_are(tmp_path: Path, label: Any) -> None:
+    """Also where a row has none."""
+    frame = pd.DataFrame(index=["a", "b"])
+    results = {"record": [0, 1], "label": [label, None], "distance": [0.5, None], "error": [None, "is missing"]}
+    pyarrow.parquet.write_table(pa.table(results), tmp_path / "results.parquet")
+    found = pandas_frames.join(frame, tmp_path / "results.parquet")
+    assert found.loc["a", "label"] == label
+    assert isinstance(found.loc["a", "label"], type(label) | np.bool_ | np.int64)
+    assert found["label"].isna().tolist() == found["distance"].isna().tolist() == [False, True]
+    assert found["error"].tolist()[1] == "is missing"
 
 
 def test_resumed(client: Client, http: httpx.Client) -> None:
