@@ -27,7 +27,7 @@ def write(frame: "pd.DataFrame", names: Sequence[str], folder: Path) -> Path:
 
 def write_parquet(frame: "pd.DataFrame", names: Sequence[str], path: Path) -> Path:
     schema = pa.schema([(name, pa.Array.from_pandas(frame[name]).type) for name in names])
-    with pyarrow.parquet.ParquetWriter(path, schema, use_dictionary=False) as writer:
+    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
         for first in range(0, len(frame), BLOCK):
             block = frame.iloc[first : first + BLOCK][list(names)]
             writer.write_table(pa.Table.from_pandas(block, schema, preserve_index=False))
