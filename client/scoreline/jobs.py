@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -36,7 +37,7 @@ async def jobs(
     model: str | None = None,
     limit: int | None = None,
     metadata: dict[str, str] | None = None,
-) -> AsyncIterator[Job]:
+) -> AsyncGenerator[Job, None]:
     """Your jobs, newest first, at most `limit`; a page is asked for when it is reached."""
     query = given(status=status, model=model) | as_query(metadata)
     left, after = limit, None
@@ -123,11 +124,12 @@ async def followed(job: "AnyJob", path: str, query: Query, opened: Sink) -> bool
     return True
 
 
-async def stream(job: "AnyJob") -> AsyncIterator[dict[str, Any]]:
+async def stream(job: "AnyJob") -> AsyncGenerator[dict[str, Any], None]:
     """The results one by one as they are scored: `record`, the outputs, `error`, and what else was submitted."""
     query = {"format": "ndjson", "follow": "true"}
-    async for line in lines(job.service, address("jobs", job.id, "results"), query):
-        yield json.loads(line)
+    async with aclosing(lines(job.service, address("jobs", job.id, "results"), query)) as found:
+        async for line in found:
+            yield json.loads(line)
 
 
 async def errors(job: "AnyJob", most: int | None = None) -> list[Answer]:
@@ -135,10 +137,11 @@ async def errors(job: "AnyJob", most: int | None = None) -> list[Answer]:
 
     async def read() -> list[Answer]:
         found: list[Answer] = []
-        async for line in lines(job.service, address("jobs", job.id, "errors"), {"format": "ndjson"}):
-            if most is not None and len(found) >= most:
-                break
-            found.append(json.loads(line))
+        async with aclosing(lines(job.service, address("jobs", job.id, "errors"), {"format": "ndjson"})) as told:
+            async for line in told:
+                if most is not None and len(found) >= most:
+                    break
+                found.append(json.loads(line))
         return found
 
     return await patiently(job.service.link, read)
