@@ -1,5 +1,6 @@
 """A frame in, a frame out, over the real service."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from scoreline import Client, Refused, Unusable, pandas_frames, patience
+from scoreline import AsyncClient, Client, Refused, Unusable, pandas_frames, patience
 
 from tests.client.proxy import Proxy
 from tests.conftest import HOUSE, ROOT, Service, eventually
@@ -65,6 +66,22 @@ def test_polars(client: Client) -> None:
     assert isinstance(found, pl.DataFrame)
     assert found.schema == {"value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "error": pl.String}
     assert found["value"].to_list() == prices(client, frame)
+
+
+def test_a_file_and_a_loop(service: Service, client: Client, http: httpx.Client, tmp_path: Path) -> None:
+    """The path of a file instead of a frame; and both in an event loop."""
+    frame = houses(3, town=["a", "b", "c"])
+    frame.to_csv(tmp_path / "houses.csv", index=False)
+
+    async def main() -> list[pd.DataFrame]:
+        async with AsyncClient(service.url, http.headers["x-api-key"]) as client:
+            calls = (client.score(source, progress=False) for source in (tmp_path / "houses.csv", frame))
+            return await asyncio.gather(*calls)
+
+    for found in (client.score(tmp_path / "houses.csv", progress=False), *asyncio.run(main())):
+        assert found["value"].tolist() == prices(client, frame)
+    assert found.columns.tolist() == ["value", "low", "high", "error"]
+    assert client.score(str(tmp_path / "houses.csv"), progress=False)["town"].tolist() == ["a", "b", "c"]
 
 
 def test_only_what_the_model_needs_is_sent(client: Client, http: httpx.Client) -> None:
