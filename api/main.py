@@ -38,7 +38,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def make_app() -> FastAPI:
     app = FastAPI(
-        title="Scoreline", version=version("scoreline-server"), lifespan=lifespan, redoc_url=None, openapi_url=None
+        title="Scoreline",
+        version=version("scoreline-server"),
+        lifespan=lifespan,
+        redoc_url=None,
+        openapi_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     for part in (
         predict.router,

@@ -16,19 +16,23 @@ LONGEST_EXPIRY = 30 * 24 * 3600
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 PRINTABLE = re.compile(r"[\x21-\x7e]{1,255}")
 
+
+def header_parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """For OpenAPI, since the route reads the header itself."""
+    schema = {"type": "string", **schema}
+    return {"parameters": [{"name": name, "in": "header", "schema": schema, "description": description}]}
+
+
+PREFER = header_parameter(
+    "Prefer", "`wait=N`: answer with the finished job, if that takes at most N seconds (1 to 60)", examples=["wait=10"]
+)["parameters"]
 DOCUMENTED: list[dict[str, Any]] = [
-    {
-        "name": "Prefer",
-        "in": "header",
-        "schema": {"type": "string"},
-        "description": "`wait=N`: answer with the finished job, if that takes at most N seconds (1 to 60)",
-    },
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "schema": {"type": "string", "maxLength": 255},
-        "description": "The same key with the same request gets the same job, for 24 hours",
-    },
+    *header_parameter(
+        "Idempotency-Key",
+        "The same key with the same request gets the same job, for 24 hours",
+        pattern=f"^{PRINTABLE.pattern}$",
+        examples=["order-7"],
+    )["parameters"],
     {
         "name": "expires_in",
         "in": "query",
