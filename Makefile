@@ -6,7 +6,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command 'make lock'
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install up test check format bench storm storm-ablations env compose-test lock sample clean
+.PHONY: help install up test check format bench storm fuzz storm-ablations env compose-test lock sample clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ bench: install   ## speed beside a textbook pipeline, written to benchmarks/RESU
 
 storm: install   ## the service hurt in every way under load, and nothing lost: ARGS="--seed 7 --minutes 3"
 	@$(BIN)/python -m tests.storm.run $(ARGS)
+
+fuzz: install    ## the service asked 20,000 times what it must not stumble over, and sent 5,000 strange files: ARGS="--seed 7"
+	@$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 storm-ablations: install  ## each guard of the service taken out, which its own storm must notice
 	@$(BIN)/python -m tests.storm.ablations $(ARGS)

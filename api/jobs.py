@@ -40,7 +40,7 @@ IF_NONE_MATCH = header_parameter("If-None-Match", "the ETag of an answer before:
 STREAM: Documented = {
     200: {
         "description": "Events named `job`, each with the job as its data and the revision as its id",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENT}},
+        "content": {"text/event-stream": {"schema": {}, "example": EVENT}},
     },
     204: {"description": "Finished, and `Last-Event-ID` is its last revision", "headers": referred("X-Request-ID")},
 }

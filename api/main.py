@@ -43,6 +43,7 @@ def make_app() -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # where to is taken from the Host that a client sends
         generate_unique_id_function=lambda route: route.name,
     )
     for part in (

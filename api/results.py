@@ -22,6 +22,7 @@ from api.formats import TYPES, WRITERS, Format, accepted
 from api.headers import with_headers
 from api.jobs import Id, own
 from api.problems import documented
+from api.spreadsheets import harmless
 from api.state import Shared, State
 from api.waiting import LOOK_SECONDS, Watch
 from shared import lookup
@@ -31,6 +32,10 @@ from shared.lookup import JobRow, SliceRow
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["results"])
 Chosen = Annotated[Format | None, Query(alias="format", description="instead of the Accept header")]
+Raw = Annotated[
+    bool,
+    Query(description="CSV with every text as it was sent, also what a spreadsheet would run as a formula"),
+]
 Follow = Annotated[bool, Query(description="wait for what is not settled yet, until the job is finished")]
 FILES = with_headers(
     200,
@@ -58,6 +63,7 @@ async def read_results(
     chosen: Chosen = None,
     include: Literal["inputs"] | None = None,
     follow: Follow = False,
+    raw: Raw = False,
 ) -> Response:
     """The settled records, each output a column beside `record` and `error`."""
     wanted = parameters.job_id(job_id)
@@ -66,19 +72,26 @@ async def read_results(
     what = lookup.BOTH if include else lookup.OUTPUTS
 
     def table(part: SliceRow) -> Any:
-        return result_table(row, part, bool(include), WRITERS[form].keeps_json)
+        found = result_table(row, part, bool(include), WRITERS[form].keeps_json)
+        return found if raw or form != "csv" else harmless(found, row.signature.outputs if row.signature else ())
 
     return answered(request, row, form, "results", written(parts(state, row, what, follow), form, table))
 
 
 @router.get("/errors", **OF_FILES)
 @router.head("/errors", **OF_FILES, name="head_errors")
-async def read_errors(job_id: Id, request: Request, caller: Calling, state: Shared, chosen: Chosen = None) -> Response:
+async def read_errors(
+    job_id: Id, request: Request, caller: Calling, state: Shared, chosen: Chosen = None, raw: Raw = False
+) -> Response:
     """The failed records only: what was sent, what is wrong, and where."""
     wanted = parameters.job_id(job_id)
     row = own(await state.read(wanted), caller.user_id, wanted)
     form = chosen or accepted(",".join(request.headers.getlist("accept")))
-    return answered(request, row, form, "errors", written(parts(state, row, lookup.ERRORS, False), form, error_table))
+
+    def table(part: SliceRow) -> Any:
+        return error_table(part) if raw or form != "csv" else harmless(error_table(part))
+
+    return answered(request, row, form, "errors", written(parts(state, row, lookup.ERRORS, False), form, table))
 
 
 def answered(request: Request, row: JobRow, form: Format, kind: str, content: AsyncIterator[bytes]) -> Response:
