@@ -6,7 +6,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command 'make lock'
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install up test check format bench storm fuzz storm-ablations env compose-test lock sample clean
+.PHONY: help install up test check audit format bench storm fuzz storm-ablations env compose-test lock sample clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -28,11 +28,15 @@ up: install      ## the whole service on this machine, in the foreground
 test: install    ## every test, on real servers that the run starts itself
 	$(BIN)/pytest $(ARGS)
 
-check: install   ## lint, format, types, imports
+check: install audit  ## lint, format, types, imports, security
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet -ll --configfile pyproject.toml --recursive api shared worker cli client/scoreline migrations data
+
+audit: install   ## known vulnerabilities of what the lock names, where an advisory service can be asked
+	@$(BIN)/python -m tests.audit
 
 format: install  ## what check would have you change, changed
 	$(BIN)/ruff check --fix .

@@ -118,11 +118,14 @@ class Run:
                 other.result()
 
     def resident(self) -> dict[str, float]:
-        """Megabytes of the API and of the worker with its processes, shared pages counted once."""
+        """Megabytes of the API and of the worker with its processes, shared pages counted once.
+
+        Without the process that checks a new version, which is there for a second.
+        """
         found = {}
         for name, process in self.service.processes.items():
             one = psutil.Process(process.pid)
-            found[name] = sum(map(shared_size, [one, *one.children(recursive=True)])) / 2**20
+            found[name] = sum(map(size_of, [one, *one.children(recursive=True)])) / 2**20
         return found
 
     def told(self, memory: dict[str, float]) -> str:
@@ -172,10 +175,10 @@ class Run:
         return not self.tally.wrong
 
 
-def shared_size(process: psutil.Process) -> int:
-    """Its bytes, of shared pages its part; nothing of one that has just ended, as what checks a version does."""
+def size_of(process: psutil.Process) -> int:
+    """Its bytes, of shared pages its part."""
     try:
-        return int(process.memory_full_info().pss)
+        return 0 if "worker.checking" in process.cmdline() else int(process.memory_full_info().pss)
     except psutil.NoSuchProcess:
         return 0
 

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-MOST_NAMED = 20
+MOST_NAMED = 60
 
 
 @dataclass
