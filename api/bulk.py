@@ -15,7 +15,7 @@ from api import answers, counts, examples, parameters
 from api.accept import replayed
 from api.answers import Job, Json, Rehearsal
 from api.callers import Calling
-from api.headers import Documented, with_headers
+from api.openapi_headers import Documented, with_headers
 from api.parameters import header_parameter
 from api.predict import fingerprint_of
 from api.problems import documented

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from api.answers import Time
 from api.callers import Calling
-from api.headers import Documented
+from api.openapi_headers import Documented
 from shared import health
 from shared.db import transaction
 from shared.errors import DatabaseAway

@@ -14,7 +14,7 @@ from api import answers, parameters
 from api.answers import Job, JobPage, Json, StatusName
 from api.callers import Calling
 from api.examples import EVENT
-from api.headers import Documented, referred, with_headers
+from api.openapi_headers import Documented, referred, with_headers
 from api.parameters import header_parameter
 from api.problems import documented
 from api.state import Shared, State

@@ -9,8 +9,8 @@ from api import answers, audit, parameters
 from api.answers import AliasAnswer, Values, VersionAnswer, Versions
 from api.bodies import schema_of, sent
 from api.callers import Administering, Calling
-from api.headers import with_headers
 from api.jobs import IF_NONE_MATCH, UNCHANGED
+from api.openapi_headers import with_headers
 from api.problems import documented
 from api.versions import AliasMove, NewVersion, VersionChange, new_version
 from shared import registry

@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse
 
 from api import examples, refusals, users, versions
 from api.answers import Json
-from api.headers import HEADERS, referred
 from api.models import default_model
+from api.openapi_headers import HEADERS, referred
 from api.parameters import LONGEST_NAME, LONGEST_VALUE, MOST_METADATA
 from shared.errors import DatabaseAway
 from shared.registry import DEFAULT_MODEL, REFERENCE

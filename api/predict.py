@@ -10,7 +10,7 @@ from api import answers, bodies, parameters
 from api.accept import Asked
 from api.answers import Job, Json
 from api.callers import caller
-from api.headers import with_headers
+from api.openapi_headers import with_headers
 from api.problems import documented
 from api.state import State
 from shared import jobs

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api import answers, parameters
 from api.answers import Prediction, PredictionPage
 from api.callers import Calling
-from api.headers import with_headers
 from api.jobs import Filter, Limit, link_next
+from api.openapi_headers import with_headers
 from api.problems import documented
 from shared import lookup
 from shared.db import transaction
@@ -35,7 +35,7 @@ def list_predictions(
 ) -> PredictionPage:
     """Your scored records: those of the newest job first, within a job in the order of submission."""
     name, number = parameters.model_filter(model)
-    cursor = parameters.cursor(after) if after else None
+    cursor = None if after is None else parameters.cursor(after)
     with transaction() as session:
         rows = lookup.predictions_page(session, caller.user_id, limit + 1, cursor, job, name, number)
     items = [answers.prediction(row) for row in rows[:limit]]

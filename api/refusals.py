@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from api.headers import referred
+from api.openapi_headers import referred
 from shared.errors import ScorelineError
 
 Values = dict[str, Any]
-CLASSES = {kind.status: kind for kind in ScorelineError.__subclasses__()}
+CLASSES = {kind.status: kind for kind in reversed(ScorelineError.__subclasses__())}  # of several the first
 # What every operation of a kind may answer; its own route names the rest.
 OF_CALLERS = (401, 429, 503)
 OF_BODIES = (400, 408, 413, 415, 422)

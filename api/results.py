@@ -19,8 +19,8 @@ from api.callers import Calling
 from api.columns import columns_of, input_kinds, output_kinds
 from api.extras import extra_columns
 from api.formats import TYPES, WRITERS, Format, accepted
-from api.headers import with_headers
 from api.jobs import Id, own
+from api.openapi_headers import with_headers
 from api.problems import documented
 from api.spreadsheets import harmless
 from api.state import Shared, State

@@ -10,8 +10,8 @@ from api import answers, audit
 from api.answers import KeyPage, NewKeyAnswer, UserAnswer, UserPage
 from api.bodies import Sent, schema_of, schemas_of, sent
 from api.callers import Administering, Calling
-from api.headers import with_headers
 from api.jobs import link_next
+from api.openapi_headers import with_headers
 from api.problems import documented
 from shared import keys, users
 from shared.db import transaction

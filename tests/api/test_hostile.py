@@ -63,6 +63,7 @@ ADDRESSES = [
     ("GET", "/jobs?limit=1e999", 422),
     ("GET", f"/predictions?after=00000000-0000-0000-0000-000000000000.{2**31}", 422),
     ("GET", "/predictions?after=.0", 422),
+    ("GET", "/predictions?after=", 422),
     ("GET", f"/jobs/{SQL}", 404),
     ("GET", "/jobs/%00", 404),
     ("GET", "/jobs/" + "a" * 5000, 404),

@@ -1,5 +1,6 @@
 """The OpenAPI document: whole enough to make clients from."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,6 +96,14 @@ def test_every_operation_names_the_errors_of_its_kind(document: Document) -> Non
         expected |= {"400", "408", "413", "415", "422"} if "requestBody" in operation else set()
         expected |= {"404"} if "{" in address else set()
         assert expected <= operation["responses"].keys(), address
+
+
+def test_methods_that_are_not_in_it_are_refused(service: Service, http: httpx.Client, document: Document) -> None:
+    for path, known in document["paths"].items():
+        for method in {"get", "post", "put", "patch", "delete"} - known.keys():
+            answer = http.request(method, re.sub(r"{\w+}", "1", path))
+            assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed"), f"{method} {path}"
+            assert answer.headers["allow"], f"{method} {path}"
 
 
 def test_headers_are_named_where_they_are_sent(document: Document) -> None:

@@ -41,7 +41,7 @@ SIGNATURE = Signature(
 VERSION = Served(1, "m", 1, SIGNATURE, 100)
 NAMES = list(SIGNATURE.names)
 few = settings(max_examples=60, derandomize=True, database=None, deadline=None)
-many = settings(max_examples=150, derandomize=True, database=None, deadline=None)
+many = settings(max_examples=100, derandomize=True, database=None, deadline=None)
 
 DAYS = st.dates().map(str)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), max_size=12)

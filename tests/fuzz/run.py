@@ -26,8 +26,8 @@ ROUNDS = 24
 HOSTILE_SHARE = 0.4
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 GROWTH, GROWTH_MEGABYTES = 1.05, 16
-# Limits of users, should there be any, would have all of this answered with 429: they are raised here.
-SETTINGS: dict[str, str] = {"LOG_LEVEL": "INFO"}
+# What would have most of this answered with 429 is raised here: limits of users are tested elsewhere.
+SETTINGS = {"REQUESTS_PER_MINUTE": "0", "RECORDS_PER_DAY": "0", "RECORDS_WAITING": "0"}
 
 
 def main() -> int:
