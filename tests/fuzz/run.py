@@ -90,7 +90,7 @@ class Run:
         self.memory.append(self.resident())
         began = time.monotonic()
         for number in range(ROUNDS):
-            self.round(number, requests // ROUNDS, files // ROUNDS)
+            self.round(number, -(-requests // ROUNDS), -(-files // ROUNDS))
             self.memory.append(self.resident())
             print(
                 f"round {number + 1} of {ROUNDS}: {self.tally.total:,} answers, {time.monotonic() - began:.0f} s, ",
@@ -116,6 +116,8 @@ class Run:
                     surface.ask(label, mode, each, chance)
             for other in others:
                 other.result()
+        rest = requests * (number + 1) - self.tally.count("document") - self.tally.count("hostile")
+        self.attacker.attack(rest, Random(chance + 1))  # for operations that take fewer: what has no parameters is one
 
     def resident(self) -> dict[str, float]:
         """Megabytes of the API and of the worker with its processes, shared pages counted once.

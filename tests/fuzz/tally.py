@@ -43,6 +43,9 @@ class Tally:
     def blame(self, words: str) -> None:
         self.wrong.append(words)
 
+    def count(self, source: str) -> int:
+        return self.answers.get(source, Counter()).total()
+
     @property
     def total(self) -> int:
         return sum(counts.total() for counts in self.answers.values())
