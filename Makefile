@@ -6,7 +6,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command 'make lock'
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install up test check format bench storm storm-ablations env compose-test lock docs sample clean
+.PHONY: help install up test check audit format bench storm storm-ablations fuzz env compose-test lock docs sample clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -28,11 +28,15 @@ up: install      ## the whole service on this machine, in the foreground
 test: install    ## every test, on real servers that the run starts itself
 	$(BIN)/pytest $(ARGS)
 
-check: install   ## lint, format, types, imports
+check: install audit  ## lint, format, types, imports, security
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet -ll --configfile pyproject.toml --recursive api shared worker cli client/scoreline migrations data
+
+audit: install   ## known vulnerabilities of what the lock names, where an advisory service can be asked
+	@$(BIN)/python -m tests.audit
 
 format: install  ## what check would have you change, changed
 	$(BIN)/ruff check --fix .
@@ -43,6 +47,9 @@ bench: install   ## speed beside a textbook pipeline, written to benchmarks/RESU
 
 storm: install   ## the service hurt in every way under load, and nothing lost: ARGS="--seed 7 --minutes 3"
 	@$(BIN)/python -m tests.storm.run $(ARGS)
+
+fuzz: install    ## the service asked 20,000 times what it must not stumble over, and sent 5,000 strange files: ARGS="--seed 7"
+	@$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 storm-ablations: install  ## each guard of the service taken out, which its own storm must notice
 	@$(BIN)/python -m tests.storm.ablations $(ARGS)

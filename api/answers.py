@@ -44,7 +44,9 @@ class Records(BaseModel):
     failed: int
 
 
-class Problem(BaseModel):
+class RecordError(BaseModel):
+    """Why a record, or a whole job, has no output."""
+
     code: str
     detail: str
 
@@ -70,7 +72,7 @@ class Job(BaseModel):
     progress: float
     input: Values | None
     output: Values | None
-    error: Problem | None
+    error: RecordError | None
     warnings: dict[str, Any]
     ahead: int | None
     eta_seconds: float | None
@@ -78,6 +80,22 @@ class Job(BaseModel):
     started_at: Time | None
     finished_at: Time | None
     urls: Urls
+
+
+class Counted(BaseModel):
+    total: int
+    valid: int
+    invalid: int
+
+
+class Rehearsal(BaseModel):
+    """What storing a file would have found, and how long scoring it should take."""
+
+    model: ModelName
+    records: Counted
+    errors: list[dict[str, Any]]
+    warnings: dict[str, Any]
+    estimated_seconds: float | None
 
 
 class JobPage(BaseModel):
@@ -95,7 +113,7 @@ class Prediction(BaseModel):
     status: Literal["succeeded", "failed"]
     input: Values | None
     output: Values | None
-    error: Problem | None
+    error: RecordError | None
     created_at: Time
     finished_at: Time | None
 

@@ -5,18 +5,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from api import answers, counts, parameters
+from api import answers, counts, examples, parameters
 from api.accept import replayed
-from api.answers import Job, Json
+from api.answers import Job, Json, Rehearsal
 from api.callers import Calling
 from api.limits import Limits
+from api.openapi_headers import Documented, with_headers
+from api.parameters import header_parameter
 from api.predict import fingerprint_of
 from api.problems import documented
 from api.slices import Tally, blocks_of, slices_of
@@ -24,35 +26,24 @@ from api.spool import FORM, TYPES, Upload, spooled
 from api.state import Shared, State
 from shared import idempotency, jobs, registry
 from shared.db import after_commit, transaction
-from shared.errors import (
-    Conflict,
-    DatabaseAway,
-    InFlight,
-    Invalid,
-    Malformed,
-    NotFound,
-    ScorelineError,
-    TooLarge,
-    Unauthorized,
-    UnsupportedType,
-)
+from shared.errors import Conflict, DatabaseAway, InFlight, NotFound, ScorelineError
 from shared.idempotency import OtherContent, Use
 from shared.jobs import NewBulk, NewSlice
 from shared.lookup import UNKNOWN, JobRow, estimate, jobs_by_id
 from shared.queue import MOST_HINTS
-from shared.registry import DEFAULT_MODEL, Served
+from shared.registry import DEFAULT_MODEL, REFERENCE, Served
 from shared.settings import settings
 from shared.tables import Lane
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-REFUSALS = documented(Malformed, Unauthorized, NotFound, Conflict, TooLarge, UnsupportedType, Invalid, DatabaseAway)
-BINARY = {"type": "string", "format": "binary"}
-IN_FORM = {"type": "object", "properties": {"file": BINARY}, "required": ["file"]}
+MADE = with_headers(202, "Location", "Retry-After", "Idempotent-Replayed", description="Accepted: it is never lost")
+REHEARSED: Documented = {200: {"model": Rehearsal, "description": "With `dry_run`: what was found; nothing is stored"}}
+PACKED = header_parameter("Content-Encoding", "how the body is packed; a form is not", enum=["identity", "gzip"])
 BODY = {
-    "parameters": [*parameters.DOCUMENTED],
+    "parameters": [*PACKED["parameters"], *parameters.DOCUMENTED],
     "requestBody": {
         "required": True,
-        "content": {**{kind: {"schema": BINARY} for kind in TYPES}, FORM: {"schema": IN_FORM}},
+        "content": {**{kind: examples.FILES[kind] for kind in TYPES}, FORM: examples.FORM},
     },
 }
 KNOWN = {"model", "name", "on_error", "delimiter", "dry_run", "expires_in"}
@@ -73,18 +64,27 @@ class Wanted:
     use: Use | None = None
 
 
-@router.post("", response_model=Job, status_code=202, responses=REFUSALS, openapi_extra=BODY)
+@router.post(
+    "",
+    response_model=Job,
+    status_code=202,
+    responses=documented(NotFound, Conflict) | MADE | REHEARSED,
+    openapi_extra=BODY,
+)
 async def submit_job(
     request: Request,
     caller: Calling,
     state: Shared,
-    model: str = DEFAULT_MODEL,
-    name: str | None = None,
-    on_error: Literal["quarantine", "reject"] = "quarantine",
-    delimiter: str | None = None,
-    dry_run: bool = False,
+    model: Annotated[str, Query(json_schema_extra={"pattern": f"^{REFERENCE}$"})] = DEFAULT_MODEL,
+    name: Annotated[str | None, Query(json_schema_extra={"maxLength": parameters.LONGEST_VALUE})] = None,
+    on_error: Annotated[Literal["quarantine", "reject"], Query(description="what a bad record does")] = "quarantine",
+    delimiter: Annotated[str | None, Query(description="of CSV: comma, semicolon, tab or pipe")] = None,
+    dry_run: Annotated[bool, Query(description="count and check, and store nothing")] = False,
 ) -> Response:
-    """Scores the records of a file: CSV, NDJSON, Parquet or JSON, also packed by gzip, as the body or in a form."""
+    """Scores the records of a file: CSV, NDJSON, Parquet or JSON, also packed by gzip, as the body or in a form.
+
+    Up to 16 times `meta.KEY=VALUE` in the query: text that is kept with the job.
+    """
     parameters.refuse_unknown(request.query_params, KNOWN)
     key = parameters.idempotency_key(request)
     wanted = Wanted(

@@ -1,6 +1,6 @@
 """How the service is."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
@@ -8,13 +8,12 @@ from pydantic import BaseModel
 
 from api.answers import Time
 from api.callers import Calling
-from api.problems import documented
+from api.openapi_headers import Documented
 from shared import health
 from shared.db import transaction
-from shared.errors import DatabaseAway, Unauthorized
+from shared.errors import DatabaseAway
 
 router = APIRouter(tags=["health"])
-DOWN: dict[int | str, dict[str, Any]] = {503: {"description": "Not ready; the body says why"}}
 
 
 class State(BaseModel):
@@ -55,19 +54,23 @@ class Health(State):
     models: Readiness
 
 
+def down(kind: type[BaseModel]) -> Documented:
+    return {503: {"model": kind, "description": "The database is away or not migrated; the body says so"}}
+
+
 @router.get("/ping", response_class=PlainTextResponse)
 async def ping() -> str:
     """Answers `pong`."""
     return "pong"
 
 
-@router.get("/health/live")
+@router.get("/health/live", name="health_live")
 async def live() -> State:
     """Whether the process runs."""
     return State(status="ok")
 
 
-@router.get("/health/ready", responses=DOWN)
+@router.get("/health/ready", name="health_ready", responses=down(Readiness))
 def ready(response: Response) -> Readiness:
     """Whether requests can be accepted: the database is reachable and migrated."""
     found = database()
@@ -75,7 +78,7 @@ def ready(response: Response) -> Readiness:
     return found
 
 
-@router.get("/health", responses=DOWN)
+@router.get("/health", name="health", responses=down(Health))
 def whole(response: Response) -> Health:
     """The state of every part."""
     found = database()
@@ -88,7 +91,7 @@ def whole(response: Response) -> Health:
     return Health(status="ok" if fine else "degraded", database=found, **parts)
 
 
-@router.get("/queue", tags=["queue"], responses=documented(Unauthorized, DatabaseAway))
+@router.get("/queue", tags=["queue"])
 def queue(_: Calling) -> Queue:
     """What waits and runs in each lane, and who works on it."""
     with transaction() as session:

@@ -3,43 +3,60 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api import answers, parameters
 from api.answers import Job, JobPage, Json, StatusName
 from api.callers import Calling
+from api.examples import EVENT
+from api.openapi_headers import Documented, referred, with_headers
+from api.parameters import header_parameter
 from api.problems import documented
 from api.state import Shared, State
 from api.waiting import updated
 from shared import jobs, lookup, metrics, queue
 from shared.db import after_commit, transaction
-from shared.errors import Conflict, DatabaseAway, Invalid, NotFound, Unauthorized
+from shared.errors import Conflict, NotFound
 from shared.logs import JOB
 from shared.lookup import FINISHED, UNKNOWN, JobRow
+from shared.registry import NAME
 from shared.settings import settings
 from shared.tables import Lane
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 QUIET_SECONDS = 15.0
 Limit = Annotated[int, Query(ge=1, le=1000)]
-UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag in If-None-Match"}}
+Id = Annotated[str, Path(description="the id of a job of yours", json_schema_extra={"format": "uuid"})]
+Filter = Annotated[
+    str | None,
+    Query(description="`housing`, or `housing:3`", json_schema_extra={"pattern": rf"^{NAME}(:[1-9]\d{{0,8}})?$"}),
+]
+UNCHANGED = with_headers(304, "ETag", description="Not changed since the ETag in If-None-Match")
+IF_NONE_MATCH = header_parameter("If-None-Match", "the ETag of an answer before: 304 if it still holds")
+STREAM: Documented = {
+    200: {
+        "description": "Events named `job`, each with the job as its data and the revision as its id",
+        "content": {"text/event-stream": {"schema": {}, "example": EVENT}},
+    },
+    204: {"description": "Finished, and `Last-Event-ID` is its last revision", "headers": referred("X-Request-ID")},
+}
 
 
-@router.get("", response_model=JobPage, responses=documented(Unauthorized, Invalid, NotFound, DatabaseAway))
+@router.get("", response_model=JobPage, responses=documented(NotFound) | with_headers(200, "Link"))
 def list_jobs(
     request: Request,
     caller: Calling,
     status: StatusName | None = None,
-    model: str | None = None,
+    model: Filter = None,
     limit: Limit = 50,
-    after: UUID | None = None,
+    after: Annotated[UUID | None, Query(description="`next` of the page before")] = None,
 ) -> Response:
-    """Your jobs, newest first."""
+    """Your jobs, newest first. `meta.KEY=VALUE` finds those that were submitted with it."""
     name, number = parameters.model_filter(model)
     with transaction() as session:
         rows = lookup.jobs_page(
@@ -58,10 +75,13 @@ def link_next(request: Request, after: str | None) -> dict[str, str]:
 
 
 @router.get(
-    "/{job_id}", response_model=Job, responses=documented(Unauthorized, NotFound, Invalid, DatabaseAway) | UNCHANGED
+    "/{job_id}",
+    response_model=Job,
+    responses=documented(NotFound) | with_headers(200, "ETag") | UNCHANGED,
+    openapi_extra=IF_NONE_MATCH,
 )
 async def read_job(
-    job_id: str,
+    job_id: Id,
     request: Request,
     caller: Calling,
     state: Shared,
@@ -87,8 +107,8 @@ def own(row: JobRow | None, user: int, wanted: UUID) -> JobRow:
     return row
 
 
-@router.post("/{job_id}/cancel", response_model=Job, responses=documented(Unauthorized, NotFound, DatabaseAway))
-def cancel_job(job_id: str, caller: Calling) -> Response:
+@router.post("/{job_id}/cancel", response_model=Job, responses=documented(NotFound))
+def cancel_job(job_id: Id, caller: Calling) -> Response:
     """Ends what waits and keeps what is scored; what runs may finish. Twice is once."""
     wanted = parameters.job_id(job_id)
     with transaction() as session:
@@ -104,9 +124,9 @@ def cancel_job(job_id: str, caller: Calling) -> Response:
     "/{job_id}/retry",
     response_model=Job,
     status_code=202,
-    responses=documented(Unauthorized, NotFound, Conflict, DatabaseAway),
+    responses=documented(NotFound, Conflict) | with_headers(202, "Location"),
 )
-async def retry_job(job_id: str, caller: Calling, state: Shared) -> Response:
+async def retry_job(job_id: Id, caller: Calling, state: Shared) -> Response:
     """Scores again what failed, was canceled or expired, and only that; what is scored is not touched."""
     wanted = parameters.job_id(job_id)
     await state.limits.admit(caller.user_id, 0)
@@ -125,9 +145,12 @@ def retried(wanted: UUID, user: int) -> tuple[JobRow, int]:
 
 
 @router.get(
-    "/{job_id}/events", response_class=StreamingResponse, responses=documented(Unauthorized, NotFound, DatabaseAway)
+    "/{job_id}/events",
+    response_class=StreamingResponse,
+    responses=documented(NotFound) | STREAM,
+    openapi_extra=header_parameter("Last-Event-ID", "the last revision that was seen"),
 )
-async def follow_job(job_id: str, request: Request, caller: Calling, state: Shared) -> Response:
+async def follow_job(job_id: Id, request: Request, caller: Calling, state: Shared) -> Response:
     """The job at each change until it is finished, as server-sent events; `Last-Event-ID` is the last revision seen."""
     wanted = parameters.job_id(job_id)
     row = own(await state.read(wanted), caller.user_id, wanted)
@@ -161,8 +184,8 @@ async def changes(state: State, user: int, job: UUID, seen: str) -> AsyncIterato
             row = updated(row, news) or await state.read(job)
 
 
-@router.delete("/{job_id}", status_code=204, responses=documented(Unauthorized, NotFound, Conflict, DatabaseAway))
-def delete_job(job_id: str, caller: Calling) -> None:
+@router.delete("/{job_id}", status_code=204, responses=documented(NotFound, Conflict))
+def delete_job(job_id: Id, caller: Calling) -> None:
     """Erases a finished job with its inputs and outputs."""
     wanted = parameters.job_id(job_id)
     with transaction() as session:

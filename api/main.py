@@ -56,6 +56,8 @@ def make_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # where to is taken from the Host that a client sends
+        generate_unique_id_function=lambda route: route.name,
     )
     for part in (
         predict.router,

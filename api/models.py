@@ -9,30 +9,27 @@ from api import answers, audit, parameters
 from api.answers import AliasAnswer, Values, VersionAnswer, Versions
 from api.bodies import schema_of, sent
 from api.callers import Administering, Calling
-from api.jobs import UNCHANGED
+from api.jobs import IF_NONE_MATCH, UNCHANGED
+from api.openapi_headers import with_headers
 from api.problems import documented
 from api.versions import AliasMove, NewVersion, VersionChange, new_version
 from shared import registry
 from shared.db import transaction
-from shared.errors import (
-    Conflict,
-    DatabaseAway,
-    Forbidden,
-    Invalid,
-    Malformed,
-    NotFound,
-    PreconditionFailed,
-    TooLarge,
-    Unauthorized,
-    UnsupportedType,
-)
+from shared.errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from shared.registry import Ref, Served
 from shared.tables import Version
 
 router = APIRouter(prefix="/models", tags=["models"])
-Reference = Annotated[str, Path(description="`housing`, `housing:3` or `housing@champion`")]
-REFUSALS = documented(Unauthorized, NotFound, Conflict, DatabaseAway)
-CHANGES = documented(Malformed, Unauthorized, Forbidden, TooLarge, UnsupportedType, Invalid, DatabaseAway)
+Reference = Annotated[
+    str,
+    Path(
+        description="`housing`, `housing:3` or `housing@champion`",
+        json_schema_extra={"pattern": f"^{registry.REFERENCE}$"},
+    ),
+]
+Name = Annotated[str, Path(json_schema_extra={"pattern": f"^{registry.NAME}$"})]
+Number = Annotated[str, Path(json_schema_extra={"pattern": r"^[1-9]\d{0,8}$"})]
+REFUSALS = documented(NotFound, Conflict)
 HEADERS: dict[str, Any] = {
     "parameters": [
         {"name": name, "in": "header", "schema": {"type": "string"}, "description": description}
@@ -42,16 +39,21 @@ HEADERS: dict[str, Any] = {
         )
     ]
 }
-MADE: dict[int | str, dict[str, Any]] = {201: {"model": AliasAnswer, "description": "The alias is new"}}
+NEW = with_headers(201, "Location", "ETag", model=AliasAnswer, description="The alias is new")
 
 
-@router.get("", responses=documented(Unauthorized, DatabaseAway))
+@router.get("")
 def list_models(_: Calling) -> Versions:
     """All versions of all models, each model's newest first."""
     return versions()
 
 
-@router.post("", status_code=201, responses=CHANGES, openapi_extra=schema_of(NewVersion))
+@router.post(
+    "",
+    status_code=201,
+    responses=documented(Forbidden) | with_headers(201, "Location"),
+    openapi_extra=schema_of(NewVersion),
+)
 def register_version(
     caller: Administering, new: Annotated[NewVersion, Depends(new_version)], response: Response
 ) -> VersionAnswer:
@@ -64,8 +66,8 @@ def register_version(
         return answers.version(version, registry.aliases_of(session, version))
 
 
-@router.get("/{model}", responses=documented(Unauthorized, NotFound, DatabaseAway))
-def read_model(model: str, _: Calling) -> Versions:
+@router.get("/{model}", responses=documented(NotFound))
+def read_model(model: Reference, _: Calling) -> Versions:
     """The versions of one model, newest first."""
     found = versions(Ref.parse(model).model)
     if not found.items:
@@ -88,8 +90,8 @@ def read_example(ref: Reference, _: Calling) -> Values:
         return example_of(session, registry.find(session, ref))
 
 
-@router.get("/{model}/versions/{number}", responses=documented(Unauthorized, NotFound, DatabaseAway))
-def read_version(model: str, number: str, _: Calling) -> VersionAnswer:
+@router.get("/{model}/versions/{number}", responses=documented(NotFound))
+def read_version(model: Name, number: Number, _: Calling) -> VersionAnswer:
     """One version."""
     with transaction() as session:
         found = registry.require(session, *numbered(model, number))
@@ -98,11 +100,11 @@ def read_version(model: str, number: str, _: Calling) -> VersionAnswer:
 
 @router.patch(
     "/{model}/versions/{number}",
-    responses=CHANGES | documented(NotFound, Conflict),
+    responses=documented(Forbidden, NotFound, Conflict),
     openapi_extra=schema_of(VersionChange),
 )
 def change_version(
-    model: str, number: str, caller: Administering, change: Annotated[VersionChange, sent(VersionChange)]
+    model: Name, number: Number, caller: Administering, change: Annotated[VersionChange, sent(VersionChange)]
 ) -> VersionAnswer:
     """Lets a version be named, or not. Made active, one that failed is checked again."""
     with transaction() as session:
@@ -114,9 +116,10 @@ def change_version(
 @router.get(
     "/{model}/aliases/{alias}",
     response_model=AliasAnswer,
-    responses=documented(Unauthorized, NotFound, DatabaseAway) | UNCHANGED,
+    responses=documented(NotFound) | with_headers(200, "ETag") | UNCHANGED,
+    openapi_extra=IF_NONE_MATCH,
 )
-def read_alias(model: str, alias: str, request: Request, response: Response, _: Calling) -> Any:
+def read_alias(model: Name, alias: Name, request: Request, response: Response, _: Calling) -> Any:
     """Where the alias points, and the ETag to move it with."""
     ref = Ref.parse(f"{model}@{alias}")
     with transaction() as session:
@@ -130,12 +133,12 @@ def read_alias(model: str, alias: str, request: Request, response: Response, _: 
 
 @router.put(
     "/{model}/aliases/{alias}",
-    responses=CHANGES | MADE | documented(NotFound, Conflict, PreconditionFailed),
+    responses=documented(Forbidden, NotFound, Conflict, PreconditionFailed) | with_headers(200, "ETag") | NEW,
     openapi_extra=schema_of(AliasMove) | HEADERS,
 )
 def move_alias(
-    model: str,
-    alias: str,
+    model: Name,
+    alias: Name,
     caller: Administering,
     move: Annotated[AliasMove, sent(AliasMove)],
     request: Request,

@@ -12,27 +12,31 @@ from shared.registry import DEFAULT_MODEL, Ref
 
 META = "meta."
 MOST_METADATA, LONGEST_NAME, LONGEST_VALUE = 16, 64, 500
-LONGEST_EXPIRY = 30 * 24 * 3600
+SHORTEST_EXPIRY, LONGEST_EXPIRY = 0.001, 30 * 24 * 3600
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 PRINTABLE = re.compile(r"[\x21-\x7e]{1,255}")
 
+
+def header_parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """For OpenAPI, since the route reads the header itself."""
+    schema = {"type": "string", **schema}
+    return {"parameters": [{"name": name, "in": "header", "schema": schema, "description": description}]}
+
+
+PREFER = header_parameter(
+    "Prefer", "`wait=N`: answer with the finished job, if that takes at most N seconds (1 to 60)", examples=["wait=10"]
+)["parameters"]
 DOCUMENTED: list[dict[str, Any]] = [
-    {
-        "name": "Prefer",
-        "in": "header",
-        "schema": {"type": "string"},
-        "description": "`wait=N`: answer with the finished job, if that takes at most N seconds (1 to 60)",
-    },
-    {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "schema": {"type": "string", "maxLength": 255},
-        "description": "The same key with the same request gets the same job, for 24 hours",
-    },
+    *header_parameter(
+        "Idempotency-Key",
+        "The same key with the same request gets the same job, for 24 hours",
+        pattern=f"^{PRINTABLE.pattern}$",
+        examples=["order-7"],
+    )["parameters"],
     {
         "name": "expires_in",
         "in": "query",
-        "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_EXPIRY},
+        "schema": {"type": "number", "minimum": SHORTEST_EXPIRY, "maximum": LONGEST_EXPIRY},
         "description": "Seconds; what has not started by then never starts",
     },
 ]
@@ -53,8 +57,8 @@ def expires_in(query: Mapping[str, str]) -> float | None:
         seconds = float(written) if re.fullmatch(r"\d+(\.\d+)?", written) else 0.0
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= LONGEST_EXPIRY:
-        raise Invalid(f"expires_in must be a number of seconds above 0 and at most {LONGEST_EXPIRY:,}")
+    if not SHORTEST_EXPIRY <= seconds <= LONGEST_EXPIRY:
+        raise Invalid(f"expires_in must be a number of seconds, from {SHORTEST_EXPIRY} to {LONGEST_EXPIRY:,}")
     return seconds
 
 

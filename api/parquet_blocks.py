@@ -26,7 +26,8 @@ def parquet_blocks(file: BinaryIO, version: Served, limit: int) -> Iterator[Bloc
     refuse_unwritable(source.schema)
     batches = source.batches()
     while (batch := read_next(batches)) is not None:
-        size += sum(map(spread, batch.columns))
+        with reading():
+            size += sum(map(spread, batch.columns))
         if size > limit:
             raise TooLarge(f"the file unpacks to more than {limit:,} bytes; split it")
         if len(batch):
@@ -68,7 +69,7 @@ class Source(NamedTuple):
 def opened(file: BinaryIO, limit: int) -> Source:
     """Text is left in its dictionaries: 100,000 times one long text are 175 KB in a file, and 320 MB spread out."""
     footer = pyarrow.parquet.read_metadata(file)
-    group_bytes = unpacked_sizes(file, footer, limit)
+    group_bytes = unpacked_sizes(file, limit)
     leaves = [footer.schema.column(place) for place in range(footer.num_columns)]
     texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
     schema = pa.schema([plain(field) for field in footer.schema.to_arrow_schema()])

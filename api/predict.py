@@ -11,45 +11,47 @@ from api import answers, bodies, parameters
 from api.accept import Asked
 from api.answers import Job, Json
 from api.callers import caller
+from api.openapi_headers import with_headers
 from api.problems import documented
 from api.state import State
 from shared import jobs
-from shared.errors import (
-    Conflict,
-    DatabaseAway,
-    Invalid,
-    Malformed,
-    NotFound,
-    TooLarge,
-    TooMuch,
-    Unauthorized,
-    UnsupportedType,
-)
+from shared.errors import Conflict, NotFound, TooMuch
 from shared.idempotency import Use
 from shared.keys import Caller
 from shared.lookup import UNKNOWN
-from shared.registry import DEFAULT_MODEL
+from shared.registry import DEFAULT_MODEL, REFERENCE
 from shared.settings import settings
 
 router = APIRouter(tags=["predict"])
 WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})(?=$|[,;\s])")
-REFUSALS = documented(Malformed, Unauthorized, NotFound, Conflict, TooLarge, UnsupportedType, Invalid, DatabaseAway)
-DONE: dict[int | str, dict[str, Any]] = {200: {"model": Job, "description": "With `Prefer: wait`: the finished job"}}
+REFUSALS = documented(NotFound, Conflict)
+MADE = with_headers(202, "Location", "Retry-After", "Idempotent-Replayed", description="Accepted: it is never lost")
+DONE = with_headers(
+    200,
+    "Location",
+    "Preference-Applied",
+    "Idempotent-Replayed",
+    model=Job,
+    description="With `Prefer: wait`: the finished job",
+)
 MODEL: dict[str, Any] = {
     "name": "model",
     "in": "path",
     "required": True,
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": f"^{REFERENCE}$", "examples": ["housing"]},
     "description": "`housing`, `housing:3` or `housing@champion`",
 }
 
 
 def body_schema(name: str, *more: dict[str, Any]) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-    return {"parameters": [*more, *parameters.DOCUMENTED], "requestBody": {"required": True, "content": content}}
+    return {
+        "parameters": [*more, *parameters.PREFER, *parameters.DOCUMENTED],
+        "requestBody": {"required": True, "content": content},
+    }
 
 
-ACCEPTED: dict[str, Any] = {"response_model": Job, "status_code": 202, "responses": {**REFUSALS, **DONE}}
+ACCEPTED: dict[str, Any] = {"response_model": Job, "status_code": 202, "responses": REFUSALS | MADE | DONE}
 
 
 # These take the request alone: resolving dependencies costs more than storing the record.

@@ -78,18 +78,5 @@ def handle_all(app: FastAPI) -> None:
 
 
 def documented(*kinds: type[ScorelineError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route: what it may answer instead of what was asked."""
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem_"}}}
-    return {kind.status: {"description": kind.title, "content": content} for kind in kinds}
-
-
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "title": "Problem details",
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-    "properties": {
-        **{name: {"type": "string"} for name in ("type", "title", "detail", "code", "request_id")},
-        "status": {"type": "integer"},
-        "errors": {"type": "array", "items": {"type": "object"}},
-    },
-}
+    """The `responses` of a route: what it may answer beyond what api/refusals.py says of all of its kind."""
+    return {kind.status: {"description": kind.title} for kind in kinds}

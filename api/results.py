@@ -15,27 +15,36 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import TextClause
 from starlette.types import Send
 
-from api import parameters
+from api import examples, parameters
 from api.callers import Calling
 from api.columns import columns_of, input_kinds, output_kinds
 from api.extras import extra_columns
 from api.formats import TYPES, WRITERS, Format, accepted
-from api.jobs import own
+from api.jobs import Id, own
+from api.openapi_headers import with_headers
 from api.problems import documented
+from api.spreadsheets import harmless
 from api.state import Shared, State
 from api.waiting import LOOK_SECONDS, Watch
 from shared import lookup
 from shared.db import transaction
-from shared.errors import DatabaseAway, Invalid, NotFound, ScorelineError, Unauthorized
+from shared.errors import NotFound, ScorelineError
 from shared.lookup import JobRow, SliceRow
 
 router = APIRouter(prefix="/jobs/{job_id}", tags=["results"])
 Chosen = Annotated[Format | None, Query(alias="format", description="instead of the Accept header")]
+Raw = Annotated[
+    bool,
+    Query(description="CSV with every text as it was sent, also what a spreadsheet would run as a formula"),
+]
 Follow = Annotated[bool, Query(description="wait for what is not settled yet, until the job is finished")]
-REFUSALS = documented(Unauthorized, NotFound, Invalid, DatabaseAway)
-FILES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {kind: {} for kind in TYPES.values()}, "description": "The records, in the format asked for"}
-}
+FILES = with_headers(
+    200,
+    "Content-Disposition",
+    description="The records, in the format asked for",
+    content={TYPES[form]: examples.RESULTS[form] for form in TYPES},
+)
+OF_FILES: dict[str, Any] = {"response_class": StreamingResponse, "responses": documented(NotFound) | FILES}
 ENDED = {"canceled": "canceled before it was scored", "expired": "expired before it was scored"}
 NOTHING = SliceRow(0, 0, "succeeded", None, None, None, [])
 
@@ -45,15 +54,17 @@ log = logging.getLogger(__name__)
 Table = Callable[[SliceRow], Any]
 
 
-@router.api_route("/results", methods=["GET", "HEAD"], response_class=StreamingResponse, responses=REFUSALS | FILES)
+@router.get("/results", **OF_FILES)
+@router.head("/results", **OF_FILES, name="head_results")
 async def read_results(
-    job_id: str,
+    job_id: Id,
     request: Request,
     caller: Calling,
     state: Shared,
     chosen: Chosen = None,
     include: Literal["inputs"] | None = None,
     follow: Follow = False,
+    raw: Raw = False,
 ) -> Response:
     """The settled records, each output a column beside `record` and `error`."""
     wanted = parameters.job_id(job_id)
@@ -64,18 +75,26 @@ async def read_results(
     what = lookup.BOTH if include else lookup.OUTPUTS
 
     def table(part: SliceRow) -> Any:
-        return result_table(row, part, bool(include), WRITERS[form].keeps_json)
+        found = result_table(row, part, bool(include), WRITERS[form].keeps_json)
+        return found if raw or form != "csv" else harmless(found, row.signature.outputs if row.signature else ())
 
     return answered(request, row, form, "results", written(parts(state, row, what, follow), form, table))
 
 
-@router.api_route("/errors", methods=["GET", "HEAD"], response_class=StreamingResponse, responses=REFUSALS | FILES)
-async def read_errors(job_id: str, request: Request, caller: Calling, state: Shared, chosen: Chosen = None) -> Response:
+@router.get("/errors", **OF_FILES)
+@router.head("/errors", **OF_FILES, name="head_errors")
+async def read_errors(
+    job_id: Id, request: Request, caller: Calling, state: Shared, chosen: Chosen = None, raw: Raw = False
+) -> Response:
     """The failed records only: what was sent, what is wrong, and where."""
     wanted = parameters.job_id(job_id)
     row = own(await state.read(wanted), caller.user_id, wanted)
     form = chosen or accepted(",".join(request.headers.getlist("accept")))
-    return answered(request, row, form, "errors", written(parts(state, row, lookup.ERRORS, False), form, error_table))
+
+    def table(part: SliceRow) -> Any:
+        return error_table(part) if raw or form != "csv" else harmless(error_table(part))
+
+    return answered(request, row, form, "errors", written(parts(state, row, lookup.ERRORS, False), form, table))
 
 
 def answered(request: Request, row: JobRow, form: Format, kind: str, content: AsyncIterator[bytes]) -> Response:

@@ -14,7 +14,8 @@ class Together(Generic[Asked, Answer]):
     """Runs `work` on lists, in one thread: the first call starts at once, those that come meanwhile go together.
 
     16 connections that each store a job: 1,950 a second with one transaction for all that wait, 860 with one each.
-    `work` answers in the order it was asked; an exception in its list is raised for that caller alone.
+    `work` answers in the order it was asked; an exception in its list is raised for that caller alone. If it raises one
+    instead, each is asked again by itself: what spoils a transaction for all is the fault of one.
     """
 
     def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answer | Exception]]) -> None:
@@ -49,7 +50,9 @@ class Together(Generic[Asked, Answer]):
         try:
             return self.work(asked)
         except Exception as error:
-            return [error] * len(asked)
+            if len(asked) == 1:
+                return [error]
+        return [self.answers([one])[0] for one in asked]
 
     def close(self) -> None:
         self.thread.shutdown()

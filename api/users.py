@@ -11,20 +11,11 @@ from api.answers import KeyPage, NewKeyAnswer, UserAnswer, UserPage
 from api.bodies import Sent, schema_of, schemas_of, sent
 from api.callers import Administering, Calling
 from api.jobs import link_next
+from api.openapi_headers import with_headers
 from api.problems import documented
 from shared import keys, users
 from shared.db import transaction
-from shared.errors import (
-    Conflict,
-    DatabaseAway,
-    Forbidden,
-    Invalid,
-    Malformed,
-    NotFound,
-    TooLarge,
-    Unauthorized,
-    UnsupportedType,
-)
+from shared.errors import Conflict, Forbidden, NotFound
 from shared.keys import Caller
 
 router = APIRouter(prefix="/users", tags=["users"])
@@ -36,11 +27,14 @@ PREFIX = r"^sk_[0-9a-f]{8}$"
 MOST_KEYS = 100
 LARGEST = 2**63 - 1
 Limit = Annotated[int, Query(ge=1, le=1000)]
-Who = Annotated[str, Path(description="the user's id, or `me`")]
-ASKING = documented(Unauthorized, NotFound, Invalid, DatabaseAway)
-CHANGING = documented(
-    Malformed, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, UnsupportedType, Invalid, DatabaseAway
-)
+Who = Annotated[str, Path(description="the user's id, or `me`", json_schema_extra={"pattern": r"^(me|[1-9]\d{0,17})$"})]
+Which = Annotated[
+    str,
+    Path(
+        description="the key's id, or its prefix `sk_12345678`",
+        json_schema_extra={"pattern": r"^([1-9]\d{0,17}|sk_[0-9a-f]{8})$"},
+    ),
+]
 
 
 class NewUser(Sent):
@@ -70,7 +64,12 @@ class NewKey(Sent):
     name: KeyName = Field(examples=["laptop"])
 
 
-@router.post("", status_code=201, responses=CHANGING, openapi_extra=schema_of(NewUser))
+@router.post(
+    "",
+    status_code=201,
+    responses=documented(Forbidden, Conflict) | with_headers(201, "Location"),
+    openapi_extra=schema_of(NewUser),
+)
 def create_user(caller: Administering, wanted: Annotated[NewUser, sent(NewUser)], response: Response) -> UserAnswer:
     """Makes a user, who can do nothing without a key."""
     with transaction() as session:
@@ -80,7 +79,7 @@ def create_user(caller: Administering, wanted: Annotated[NewUser, sent(NewUser)]
         return answers.user(user)
 
 
-@router.get("", responses=documented(Unauthorized, Forbidden, Invalid, DatabaseAway))
+@router.get("", responses=documented(Forbidden) | with_headers(200, "Link"))
 def list_users(
     request: Request,
     response: Response,
@@ -98,14 +97,14 @@ def list_users(
     return UserPage(items=found[:limit], next=following)
 
 
-@router.get("/{user_id}", responses=ASKING)
+@router.get("/{user_id}", responses=documented(NotFound))
 def read_user(user_id: Who, caller: Calling) -> UserAnswer:
     """One user; `me` is who asks."""
     with transaction() as session:
         return answers.user(users.find(session, meant(user_id, caller)))
 
 
-@router.put("/{user_id}", responses=CHANGING, openapi_extra=schema_of(UserChange))
+@router.put("/{user_id}", responses=documented(Forbidden, NotFound, Conflict), openapi_extra=schema_of(UserChange))
 def change_user(user_id: Who, caller: Calling, wanted: Annotated[UserChange, sent(UserChange)]) -> UserAnswer:
     """Changes what is sent. With `is_active` false every key of the user is closed at once."""
     fields = wanted.model_dump(exclude_none=True)
@@ -117,7 +116,7 @@ def change_user(user_id: Who, caller: Calling, wanted: Annotated[UserChange, sen
         return answers.user(user)
 
 
-@router.delete("/{user_id}", status_code=204, responses=CHANGING)
+@router.delete("/{user_id}", status_code=204, responses=documented(NotFound, Conflict))
 def delete_user(user_id: Who, caller: Calling) -> None:
     """Erases a user with keys and finished jobs; 409 while others of the jobs run."""
     user = meant(user_id, caller)
@@ -125,7 +124,12 @@ def delete_user(user_id: Who, caller: Calling) -> None:
     audit.log_now(caller, "user.delete", f"user {user}")
 
 
-@router.post("/{user_id}/keys", status_code=201, responses=CHANGING, openapi_extra=schema_of(NewKey))
+@router.post(
+    "/{user_id}/keys",
+    status_code=201,
+    responses=documented(NotFound, Conflict) | with_headers(201, "Location", "Cache-Control"),
+    openapi_extra=schema_of(NewKey),
+)
 def create_key(
     user_id: Who, caller: Calling, wanted: Annotated[NewKey, sent(NewKey)], response: Response
 ) -> NewKeyAnswer:
@@ -141,7 +145,7 @@ def create_key(
         return NewKeyAnswer(**answers.key(key).model_dump(), key=secret)
 
 
-@router.get("/{user_id}/keys", responses=ASKING)
+@router.get("/{user_id}/keys", responses=documented(NotFound))
 def list_keys(user_id: Who, caller: Calling) -> KeyPage:
     """The keys of a user, newest first, also those that were revoked; never what they open with."""
     with transaction() as session:
@@ -149,10 +153,8 @@ def list_keys(user_id: Who, caller: Calling) -> KeyPage:
         return KeyPage(items=[answers.key(key) for key in keys.of_user(session, user)])
 
 
-@router.delete("/{user_id}/keys/{key}", status_code=204, responses=CHANGING)
-def revoke_key(
-    user_id: Who, key: Annotated[str, Path(description="the key's id, or its prefix `sk_12345678`")], caller: Calling
-) -> None:
+@router.delete("/{user_id}/keys/{key}", status_code=204, responses=documented(NotFound))
+def revoke_key(user_id: Who, key: Which, caller: Calling) -> None:
     """Closes a key, within a second everywhere."""
     with transaction() as session:
         user = users.find(session, meant(user_id, caller)).id

@@ -114,12 +114,12 @@ class TooManyStreams(TooMuch):
     code, title = "too_many_streams", "Too many event streams are open"
 
 
-class NoRoom(ScorelineError):
-    status, code, title, retry_after = 503, "no_room", "There is no room for uploads", 60
-
-
 class DatabaseAway(ScorelineError):
     """Nothing was changed; or, where `may_be_done` says so, nobody knows, since the reply was lost."""
 
     status, code, title, retry_after = 503, "database_away", "The database cannot be reached", 2
     may_be_done = False
+
+
+class NoRoom(ScorelineError):
+    status, code, title, retry_after = 503, "no_room", "There is no room for uploads", 60

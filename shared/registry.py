@@ -26,6 +26,8 @@ CHAMPION = "champion"
 # A single waits at the most for the slice that is being scored, so a slice takes about this long.
 SLICE_SECONDS = 0.1
 NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
+# The same without names, as JSON Schema has it.
+REFERENCE = rf"{NAME}(:[1-9]\d{{0,8}}|@{NAME})?"
 REF = re.compile(rf"(?P<model>{NAME})(?::(?P<number>[1-9]\d{{0,8}})|@(?P<alias>{NAME}))?")
 LONGEST_FAILURE = 500
 

@@ -1,6 +1,5 @@
 """One record in, a job out: against the real API and the real worker."""
 
-import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -182,11 +181,6 @@ def test_a_bad_envelope(http: httpx.Client, envelope: Any, detail: str) -> None:
 )
 def test_a_bad_expiry(http: httpx.Client, house: House, query: str) -> None:
     assert_problem(http.post(f"/predict?{query}", json=house), 422, "invalid")
-
-
-def test_another_type_of_body(http: httpx.Client, house: House) -> None:
-    answer = http.post("/predict", content=json.dumps(house), headers={"Content-Type": "text/plain"})
-    assert_problem(answer, 415, "unsupported_type")
 
 
 def test_the_body_is_counted_as_it_streams_in(service: Service, http: httpx.Client) -> None:

@@ -1,7 +1,9 @@
 """What may be loaded: the registered bytes, of a compatible maker, that say of the example what they are to say."""
 
+import ast
 import os
 import pickle
+import re
 import signal
 import time
 from hashlib import sha256
@@ -18,7 +20,7 @@ from shared import db, jobs, registry, users
 from shared.jobs import NewJob
 from shared.tables import Lane, Version
 from tests import constants
-from tests.conftest import HOUSE, eventually
+from tests.conftest import HOUSE, ROOT, eventually
 from worker import checking, gate, pace, store, tasks
 from worker.gate import Unfit
 
@@ -82,6 +84,23 @@ def test_what_another_scikit_learn_made_is_never_unpickled(tmp_path: Path, frame
     with pytest.raises(Unfit, match=rf"made with {framework}, and this worker has scikit-learn {MADE}; train it again"):
         gate.opened(made, content)
     assert not (tmp_path / "sprung").exists()
+
+
+UNPICKLES = re.compile(r"(pickle|joblib|dill|cloudpickle|marshal|shelve|yaml)\.(?!dumps?$).*|.*read_pickle|eval|exec")
+MAY_UNPICKLE = {"worker/gate.py", "worker/elsewhere.py"}  # behind the digest, and what an operator names
+
+
+def calls(tree: ast.AST) -> set[str]:
+    called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return {name for name in called if UNPICKLES.fullmatch(name)}
+
+
+def test_nothing_else_unpickles_or_runs_text() -> None:
+    folders = ("api", "shared", "worker", "cli", "client/scoreline", "migrations", "data")
+    sources = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    found = {path.relative_to(ROOT).as_posix(): calls(ast.parse(path.read_text())) for path in sources}
+    assert {name for name, called in found.items() if called} == MAY_UNPICKLE
+    assert set().union(*found.values()) == {"joblib.load"}
 
 
 def test_another_patch_release_is_compatible() -> None:

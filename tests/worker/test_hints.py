@@ -1,6 +1,7 @@
 """Whatever lies in Redis, and however Redis is: the rows are the truth."""
 
 import os
+import pickle
 import signal
 from pathlib import Path
 
@@ -13,11 +14,16 @@ from shared.settings import settings
 from shared.tables import Lane
 from tests.conftest import environment, eventually
 from tests.worker.conftest import Start, all_finished, rows, store_single
+from tests.worker.test_gate import Trap
 
 NO_MESSAGES = [b"garbage", b"\xff\xfe", b"{}", b"[]", b"null", b'{"body": 5}']
 
 
-def test_hints_doubled_forged_and_garbled_harm_nothing(start: Start, owner: int, version: int) -> None:
+def test_hints_doubled_forged_and_garbled_harm_nothing(start: Start, owner: int, version: int, tmp_path: Path) -> None:
+    """Nor does what is pickled: in a message, and beside the artefacts in a file that no version names."""
+    trap = tmp_path / "sprung"
+    (tmp_path / "models").mkdir(exist_ok=True)
+    (tmp_path / "models" / "housing-0000.joblib").write_bytes(pickle.dumps(Trap(trap)))
     service = start()
     said = len(service.log("worker"))
     forger = Celery(broker=settings().redis_url, set_as_current=False)
@@ -33,6 +39,8 @@ def test_hints_doubled_forged_and_garbled_harm_nothing(start: Start, owner: int,
     )
     for name, arguments in forgeries:
         forger.send_task(name, args=arguments, queue="single")
+    forger.conf.accept_content = ["pickle"]
+    forger.send_task(queue.TASK, args=[Trap(trap)], queue="single", serializer="pickle")
     for _ in range(5):
         queue.producer().send_task(queue.TASK, args=[Lane.SINGLE], queue=Lane.SINGLE)
     queue.redis().lpush("single", *NO_MESSAGES, unreadable)
@@ -45,7 +53,8 @@ def test_hints_doubled_forged_and_garbled_harm_nothing(start: Start, owner: int,
     assert service.processes["worker"].poll() is None
     log = service.log("worker")[said:]
     assert "Traceback" not in log
-    assert log.count("discarded") == len(NO_MESSAGES) + 1 + len(forgeries)
+    assert log.count("discarded") == len(NO_MESSAGES) + len(["unreadable", "pickled"]) + len(forgeries)
+    assert not trap.exists()
 
 
 def test_a_redis_that_is_full_loses_nothing(start: Start, owner: int, version: int, tmp_path: Path) -> None:
