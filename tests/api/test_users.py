@@ -212,7 +212,7 @@ def test_what_only_an_admin_changes_leaves_a_line_without_a_secret(admin: httpx.
         "user.delete",
     ]
     assert all(f"by {me['username']} (user {me['id']}, key " in line for line in lines)
-    assert lines[1].endswith(f": key {key['prefix']} of user {user['id']}")
+    assert f": key {key['prefix']} of user {user['id']} [request_id " in lines[1]
     assert headers["Authorization"][-43:] not in log
     assert admin.headers["X-API-Key"][-43:] not in log
     assert "secret.address" not in log
