@@ -1,116 +1,161 @@
-"""`scoreline jobs`, `cancel`, `retry` and `results`: jobs that were submitted before."""
+"""What can be done with a job."""
 
+import json
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
-
-import click
-from rich.console import Console
-from rich.table import Table
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from scoreline.answers import Answer
-from scoreline.client import Client
-from scoreline.collection import collect, target
-from scoreline.formats import FORMATS, result_format
-from scoreline.report import exit_code, say, say_outcome, show
+from scoreline.downloads import Query, download, lines
+from scoreline.errors import NotFinished, Refused, Unreachable
+from scoreline.formats import result_format
+from scoreline.patience import may_pass, patiently
+from scoreline.service import Service, address, as_query, given
+from scoreline.sinks import Sink, sink
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+if TYPE_CHECKING:
+    from scoreline.job import AnyJob
 
-
-@click.command()
-@click.argument("job", required=False)
-@click.option("--status", help="pending, running, succeeded, failed, canceled or expired.")
-@click.option("--limit", default=20, show_default=True)
-@as_json
-def jobs(job: str | None, status: str | None, limit: int, as_json: bool) -> None:
-    """Lists your jobs, or shows the one named.
-
-    \b
-    scoreline jobs --status running
-    scoreline jobs 0199c1e8-...
-    """
-    with Client() as client:
-        found = client.job(job) if job else client.jobs(status=status, limit=limit)
-    if as_json or job:
-        show(found)
-    else:
-        Console(width=max(Console().width, 110)).print(table(found["items"]))
+Job = TypeVar("Job", bound="AnyJob")
+Where = str | Path | BinaryIO | Sink
+LONGEST_WAIT = 60
+PAGE = 1000
 
 
-def table(found: list[Answer]) -> Table:
-    made = Table(box=None)
-    for heading in ("job", "status", "model", "records", "failed", "created"):
-        made.add_column(heading, no_wrap=True, overflow="ignore")
-    for one in found:
-        model, records = one["model"], one["records"]
-        name = f"{model['name']}:{model['version']}"
-        counts = (f"{records['total']:,}", f"{records['failed']:,}")
-        made.add_row(one["id"], one["status"], name, *counts, one["created_at"][:19].replace("T", " "))
-    return made
+async def job(service: Service[Job], job_id: str) -> Job:
+    """The job of that id."""
+    return service.made(await service.ask("GET", address("jobs", job_id)))
 
 
-@click.command()
-@click.argument("job")
-@as_json
-def cancel(job: str, as_json: bool) -> None:
-    """Ends a job; what is scored is kept.
-
-    \b
-    scoreline cancel 0199c1e8-...
-    """
-    with Client() as client:
-        show_change(client.cancel(job), as_json)
-
-
-@click.command()
-@click.argument("job")
-@as_json
-def retry(job: str, as_json: bool) -> None:
-    """Scores again what failed, was canceled or expired in a finished job, and only that.
-
-    \b
-    scoreline retry 0199c1e8-...
-    """
-    with Client() as client:
-        show_change(client.retry(job), as_json)
-
-
-def show_change(job: Answer, as_json: bool) -> None:
-    if as_json:
-        show(job)
-    else:
-        counts = job["records"]
-        click.echo(f"{job['id']} is {job['status']}: {counts['succeeded']:,} of {counts['total']:,} records are scored")
-
-
-@click.command()
-@click.argument("job")
-@click.option("-o", "--out", default="-", help="The file to write; stdout unless told.")
-@click.option(
-    "--errors", "errors_only", is_flag=True, help="Only the records that failed, with the reason and the line."
-)
-@click.option(
-    "--format", "form", type=click.Choice(sorted({*FORMATS.values()})), help="Unless the file's name says it."
-)
-def results(job: str, out: str, errors_only: bool, form: str | None) -> None:
-    """Writes the results of a job; while it runs, they are written as they are scored.
-
-    \b
-    scoreline results 0199c1e8-... -o houses.scored.csv
-    scoreline results 0199c1e8-... --errors --format ndjson
-    """
-    form = form or ("csv" if out == "-" else result_format(Path(out)))
-    with Client() as client:
-        found = client.job(job)
-        if errors_only:
-            write_errors(client, found, out, form)
+async def jobs(
+    service: Service[Job],
+    status: str | None = None,
+    model: str | None = None,
+    limit: int | None = None,
+    metadata: dict[str, str] | None = None,
+) -> AsyncIterator[Job]:
+    """Your jobs, newest first, at most `limit`; a page is asked for when it is reached."""
+    query = given(status=status, model=model) | as_query(metadata)
+    left, after = limit, None
+    while left is None or left > 0:
+        most = PAGE if left is None else min(left, PAGE)
+        page = await service.ask("GET", "/jobs", params=query | given(limit=most, after=after))
+        for found in page["items"]:
+            yield service.made(found)
+        left, after = None if left is None else left - len(page["items"]), page["next"]
+        if after is None:
             return
-        with target(out) as sink:
-            found = collect(client, found, sink, form, out)
-        say_outcome(client, found, out)
-    raise click.exceptions.Exit(exit_code(found))
 
 
-def write_errors(client: Client, job: Answer, out: str, form: str) -> None:
-    with target(out) as sink:
-        client.results(job["id"], sink, form, errors_only=True)
-    if not job["finished_at"]:
-        say("the job is not finished: these are its errors so far")
+async def refresh(job: Job) -> Job:
+    """The same job, as it is now."""
+    job.answer = await job.service.ask("GET", address("jobs", job.id))
+    return job
+
+
+async def wait(job: Job, timeout: float | None = None) -> Job:
+    """The same job once it is finished, however long that takes; NotFinished after `timeout` seconds."""
+    end = None if timeout is None else time.monotonic() + timeout
+    while not job.is_finished:
+        seconds = LONGEST_WAIT if end is None else min(LONGEST_WAIT, end - time.monotonic())
+        if seconds <= 0:
+            raise NotFinished(job.id)
+        query = {"wait": seconds}
+        job.answer = await job.service.ask("GET", address("jobs", job.id), params=query, seconds=seconds + 30)
+    return job
+
+
+async def results(job: "AnyJob", out: Where | None = None, format: str | None = None, follow: bool = True) -> Any:  # noqa: A002
+    """The results as a DataFrame of pandas; or written to `out`, in the format that its name says, else CSV.
+
+    They come as they are scored, until the job is finished; without `follow`, only what is settled by now. A file is
+    packed if its name ends in `.gz`, and replaced only when everything has come.
+    """
+    if out is None:
+        return await frame_of(job, follow)
+    with sink(out) as opened:
+        await collect(job, opened, format or form_of(out), follow)
+    return out
+
+
+def form_of(out: Where) -> str:
+    return result_format(Path(out)) if isinstance(out, str | Path) else "csv"
+
+
+async def frame_of(job: "AnyJob", follow: bool) -> Any:
+    from scoreline import pandas_frames
+
+    with TemporaryDirectory(prefix="scoreline-") as folder:
+        path = Path(folder, "results.parquet")
+        with sink(path) as opened:
+            await collect(job, opened, "parquet", follow)
+        return await job.service.link.aside(lambda: pandas_frames.read(path))
+
+
+async def collect(job: "AnyJob", opened: Sink, form: str, follow: bool) -> None:
+    """Writes the results; the job is finished then, if they were followed."""
+    path, query = address("jobs", job.id, "results"), {"format": form}
+    if follow and not job.is_finished and await followed(job, path, query, opened):
+        await wait(job)
+        return
+    await patiently(job.service.link, lambda: download(job.service, path, query, opened))
+
+
+async def followed(job: "AnyJob", path: str, query: Query, opened: Sink) -> bool:
+    """Whether all came while it was scored; if not, the job is finished now."""
+    try:
+        await download(job.service, path, query | {"follow": "true"}, opened)
+    except (Refused, Unreachable) as error:
+        if not may_pass(error):
+            raise
+        opened.begin()
+        await wait(job)
+        return False
+    return True
+
+
+async def stream(job: "AnyJob") -> AsyncIterator[dict[str, Any]]:
+    """The results one by one as they are scored: `record`, the outputs, `error`, and what else was submitted."""
+    query = {"format": "ndjson", "follow": "true"}
+    async for line in lines(job.service, address("jobs", job.id, "results"), query):
+        yield json.loads(line)
+
+
+async def errors(job: "AnyJob", most: int | None = None) -> list[Answer]:
+    """The records that failed: `record`, `line`, `column`, `code`, `detail` and `raw` of each; at most so many."""
+
+    async def read() -> list[Answer]:
+        found: list[Answer] = []
+        async for line in lines(job.service, address("jobs", job.id, "errors"), {"format": "ndjson"}):
+            if most is not None and len(found) >= most:
+                break
+            found.append(json.loads(line))
+        return found
+
+    return await patiently(job.service.link, read)
+
+
+async def write_errors(job: "AnyJob", out: Where, format: str | None = None) -> None:  # noqa: A002
+    """The same as a file, written as results are."""
+    path, query = address("jobs", job.id, "errors"), {"format": format or form_of(out)}
+    with sink(out) as opened:
+        await patiently(job.service.link, lambda: download(job.service, path, query, opened))
+
+
+async def cancel(job: Job) -> Job:
+    """The same job, of which nothing more is scored, except what is being scored already."""
+    job.answer = await job.service.ask("POST", address("jobs", job.id, "cancel"))
+    return job
+
+
+async def retry(job: Job) -> Job:
+    """The same job, of which what failed, was canceled or expired is scored again."""
+    job.answer = await job.service.ask("POST", address("jobs", job.id, "retry"), repeats=False)
+    return job
+
+
+async def delete(job: "AnyJob") -> None:
+    """Erases a finished job with its inputs and outputs."""
+    await job.service.ask("DELETE", address("jobs", job.id), repeats=False)

@@ -1,114 +1,50 @@
-"""`scoreline models` and `promote`: which versions there are, and which of them is served."""
+"""The versions of models and their aliases."""
 
-import click
-from rich.console import Console
-from rich.table import Table
+from typing import Any
 
 from scoreline.answers import Answer
-from scoreline.client import Client
 from scoreline.errors import Refused
-from scoreline.jobs import as_json
-from scoreline.report import say, show
+from scoreline.service import Service, address
 
-# The one figure of each task that says most; the rest is in --json.
-FIGURES = (("r2", "R2"), ("accuracy", "accuracy"), ("silhouette", "silhouette"))
+NOT_THERE = 404
 
 
-@click.command()
-@click.argument("name", required=False)
-@as_json
-def models(name: str | None, as_json: bool) -> None:
-    """Lists the versions of all models, or of the one named, with metrics and aliases.
-
-    \b
-    scoreline models
-    scoreline models housing
-    """
-    with Client() as client:
-        found = client.models(name)
-    if as_json:
-        show(found)
-        return
-    terminal = Console()
-    width = max(terminal.width, 110) if terminal.is_terminal else 1_000
-    Console(width=width).print(table(found["items"]))
-    for one in found["items"]:
-        if one["failure"]:
-            say(f"{one['ref']} cannot be served: {one['failure']}")
+async def models(service: Service[Any], name: str | None = None) -> list[Answer]:
+    """The versions of all models, or of one, each with its metrics and the aliases that point at it."""
+    found: list[Answer] = (await service.ask("GET", address("models", *([name] if name else []))))["items"]
+    return found
 
 
-def table(versions: list[Answer]) -> Table:
-    made = Table(box=None)
-    for heading in ("version", "aliases", "state", "task", "held out", "rows", "framework", "created"):
-        made.add_column(heading, no_wrap=True, overflow="ignore")
-    for one in versions:
-        made.add_row(
-            one["ref"],
-            ", ".join(one["aliases"]),
-            state(one),
-            one["task"],
-            figure(one["metrics"]),
-            rows(one["training"]),
-            one["framework"],
-            one["created_at"][:19].replace("T", " "),
-        )
-    return made
+async def alias(service: Service[Any], model: str, alias: str) -> Answer | None:
+    """Where an alias points, with the `revision` that counts its moves; None if there is none."""
+    try:
+        return await service.ask("GET", address("models", model, "aliases", alias))
+    except Refused as error:
+        if error.status == NOT_THERE:
+            return None
+        raise
 
 
-def state(version: Answer) -> str:
-    if version["failure"]:
-        return "failed"
-    if not version["is_active"]:
-        return "inactive"
-    return "ready" if version["checked_at"] else "unchecked"
+async def promote(service: Service[Any], ref: str, alias: str = "champion", revision: int | None = None) -> Answer:
+    """Has the alias mean the version that `ref` names, such as housing:3, for every request from now on.
 
-
-def figure(metrics: Answer) -> str:
-    for name, title in FIGURES:
-        if isinstance(metrics.get(name), int | float):
-            return f"{title} {metrics[name]:.3f}"
-    return ""
-
-
-def rows(training: Answer) -> str:
-    """Of the data that it was trained on, all parts together."""
-    parts = training.get("rows")
-    counts = parts.values() if isinstance(parts, dict) else [parts]
-    return f"{sum(counts):,}" if all(isinstance(count, int) for count in counts) else ""
-
-
-@click.command()
-@click.argument("ref")
-@click.argument("alias")
-@as_json
-def promote(ref: str, alias: str, as_json: bool) -> None:
-    """Has ALIAS mean the version REF for every request from now on; jobs that wait keep theirs.
-
-    \b
-    scoreline promote housing:3 champion
+    With `revision` only if it was not moved since; 0 is for an alias that is not there yet. A version that was
+    registered this moment is waited for, until a worker has checked it.
     """
     model, _, number = ref.partition(":")
     if not number.isdecimal():
-        raise click.UsageError(f'"{ref}" names no version; write it like housing:3, scoreline models lists them')
-    with Client() as client:
-        before = client.alias(model, alias)
-        try:
-            found = client.promote(ref, alias, before["revision"] if before else 0)
-        except Refused as error:
-            if error.code == "not_checked":
-                say("scoreline doctor says whether a worker runs")
-            raise
-    if as_json:
-        show(found)
-    else:
-        report(found, before)
+        raise Refused({"detail": f'"{ref}" names no version; write it like housing:3'})
+    condition = {"If-None-Match": "*"} if revision == 0 else {"If-Match": f'"{revision}"'}
+    headers = {} if revision is None else condition
+    body = {"version": int(number)}
+    return await service.ask("PUT", address("models", model, "aliases", alias), json=body, headers=headers)
 
 
-def report(now: Answer, before: Answer | None) -> None:
-    name = f"{now['model']}@{now['alias']}"
-    if before and before["ref"] == now["ref"]:
-        click.echo(f"{name} is {now['ref']} already")
-        return
-    click.echo(f"{name} is {now['ref']} from now on")
-    if before:
-        click.echo(f"to go back: scoreline promote {before['ref']} {now['alias']}")
+async def queue(service: Service[Any]) -> Answer:
+    """What waits and runs in each lane, and the workers that are alive."""
+    return await service.ask("GET", "/queue")
+
+
+async def health(service: Service[Any]) -> Answer:
+    """How each part of the service is; also when it is not well."""
+    return await service.ask("GET", "/health", fine=(200, 503))

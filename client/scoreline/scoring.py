@@ -1,134 +1,92 @@
-"""`scoreline score`: a file of records in, a file of predictions out."""
+"""A frame in, a frame out."""
 
-import shlex
-import shutil
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
-import click
-
-from scoreline.answers import Answer
-from scoreline.client import Client
-from scoreline.collection import collect, target
-from scoreline.errors import Unreachable, Unusable
-from scoreline.formats import result_format, scored_beside
-from scoreline.progress import display, records
-from scoreline.report import FAILED, INTERRUPTED, exit_code, say, say_how_to_come_back, say_outcome
+from scoreline import bar, jobs
+from scoreline.bar import Display
+from scoreline.errors import ScorelineError, Unusable
+from scoreline.frames import Kind, features_in, kind_of
+from scoreline.job import AnyJob
+from scoreline.service import DEFAULT_MODEL, Service, as_query, given
+from scoreline.sinks import sink
+from scoreline.submission import schema, sent, submit_file
 from scoreline.uploads import Upload
 
+Job = TypeVar("Job", bound=AnyJob)
 
-@click.command()
-@click.argument("file")
-@click.option("-o", "--out", help="The file to write, - for stdout; beside FILE unless told: houses.scored.csv.")
-@click.option("--model", default="housing", show_default=True, help="housing, housing:3 or housing@champion.")
-@click.option(
-    "--on-error",
-    type=click.Choice(["quarantine", "reject"]),
-    default="quarantine",
-    show_default=True,
-    help="What a bad record does: it fails alone, or the whole file is refused.",
-)
-@click.option("--name", help="A name for the job.")
-@click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Kept with the job; may be given 16 times.")
-@click.option("--detach", is_flag=True, help="Print the id of the job and do not wait for it.")
-def score(
-    file: str, out: str | None, model: str, on_error: str, name: str | None, meta: tuple[str, ...], detach: bool
-) -> None:
-    """Scores the records of FILE, or of the CSV that comes in on -.
 
-    The names say what the files hold: .csv, .ndjson, .jsonl, .json, .parquet (FILE also .tsv), with .gz behind it
-    where they are packed. Ctrl-C leaves the job to go on by itself.
+async def score(
+    service: Service[Job],
+    source: Any,
+    *,
+    model: str = DEFAULT_MODEL,
+    resume: str | None = None,
+    name: str | None = None,
+    metadata: dict[str, str] | None = None,
+    idempotency_key: str | None = None,
+    progress: bool = True,
+) -> Any:
+    """The outputs and the `error` of each row: a frame of the same kind, with the same index and in the same order.
 
-    \b
-    scoreline score houses.csv
-    scoreline score houses.parquet -o prices.csv.gz --model housing:3
+    `source` is a DataFrame of pandas or polars, of which only the model's features are sent; or the path of a file,
+    whose results come as a DataFrame of pandas. The bar shows the id of the job: with `resume` nothing is submitted,
+    and that job is waited for. With an `idempotency_key` the same call gets the same job for a day.
     """
-    asked = {"model": model, "on_error": on_error, "name": name, "metadata": dict(key_and_value(one) for one in meta)}
-    try:
-        with input_file(file) as path, Client() as client:
-            out, form = where_to(path, out or ("-" if file == "-" else None))
-            if detach:
-                job = submitted(client, path, out, asked)
-                click.echo(job["id"])
-                say_how_to_come_back(job["id"], out, form)
-            else:
-                raise click.exceptions.Exit(exit_code(scored(client, path, out, form, asked)))
-    except KeyboardInterrupt:
-        raise click.exceptions.Exit(INTERRUPTED) from None
+    kind = kind_of(source)
+    if kind is None and not isinstance(source, str | Path):
+        raise Unusable(f"score takes a DataFrame or the path of a file, not {type(source).__name__}")
+    query = given(model=model, name=name) | as_query(metadata)
+    with bar.display(progress, len(source) if kind else None) as shown:
+        if resume:
+            job = same_size(await jobs.job(service, resume), source if kind else None)
+        elif kind:
+            job = await submit_features(service, kind, source, query, idempotency_key, shown)
+        else:
+            job = await submit_file(service, source, query, idempotency_key, shown.sent)
+        return await results(job, kind, source, shown)
 
 
-def key_and_value(written: str) -> tuple[str, str]:
-    key, sign, value = written.partition("=")
-    if not sign:
-        raise click.UsageError(f'"{written}" is not KEY=VALUE')
-    return key, value
-
-
-@contextmanager
-def input_file(file: str) -> Iterator[Path]:
-    """The file; for - a file that holds what comes in, as it may have to be sent again."""
-    if file != "-":
-        yield Path(file)
-        return
-    with tempfile.NamedTemporaryFile(prefix="scoreline-", suffix=".csv") as kept:
-        shutil.copyfileobj(sys.stdin.buffer, kept)
-        kept.flush()
-        if not kept.tell():
-            raise Unusable("the input is empty; it needs a header and at least one record")
-        yield Path(kept.name)
-
-
-def where_to(path: Path, out: str | None) -> tuple[str, str]:
-    """The file to write and its format; Unusable where the one cannot be sent or the other not be written."""
-    Upload(path)
-    beside = scored_beside(path)
-    out = out or str(beside)
-    if out == "-":
-        return out, result_format(beside)
-    if Path(out).exists() and path.samefile(out):
-        raise Unusable(f'"{out}" is the file with the records; name another with -o')
-    return out, result_format(Path(out))
-
-
-def scored(client: Client, path: Path, out: str, form: str, asked: dict[str, Any]) -> Answer:
-    """The job, finished, its results in place. The place is tried first: nothing is scored that cannot be kept."""
-    begun = time.monotonic()
-    with target(out) as sink:
-        job = submitted(client, path, out, asked)
-        model = f"{job['model']['name']}:{job['model']['version']}"
-        say(f"job {job['id']}: {records(job['records']['total'])} for {model}; Ctrl-C leaves it to go on by itself")
-        job = collect(client, job, sink, form, out)
-        if job["status"] != "succeeded":
-            keep_what_was_there(client, job, out)
-    say_outcome(client, job, out, time.monotonic() - begun)
+def same_size(job: Job, frame: Any) -> Job:
+    """The job, if it can be that of the frame."""
+    if frame is not None and len(frame) != job.records.total:
+        raise Unusable(f"the job {job.id} has {job.records.total:,} records, and the frame {len(frame):,} rows")
     return job
 
 
-def submitted(client: Client, path: Path, out: str, asked: dict[str, Any]) -> Answer:
-    """The job; whoever interrupts before there is one learns that."""
-    whole = False
+async def submit_features(
+    service: Service[Job], kind: Kind, frame: Any, query: dict[str, str], key: str | None, shown: Display
+) -> Job:
+    if not len(frame):
+        raise Unusable("the frame has no rows")
+    names = features_in(frame, await schema(service, query["model"]))
+    with TemporaryDirectory(prefix="scoreline-") as folder:
+        path = await service.link.aside(lambda: kind.write(frame, names, Path(folder)))
+        return await sent(service, Upload(path, shown.sent), query, key)
 
-    def told(size: int, total: int) -> None:
-        nonlocal whole
-        whole = whole or size == total
-        shown.sent(size, total)
+
+async def results(job: AnyJob, kind: Kind | None, frame: Any, shown: Display) -> Any:
+    """The frame with the results of the job, shown as it is scored."""
+    shown.scored(job)
+
+    async def look() -> None:
+        shown.scored(await jobs.refresh(job))
 
     try:
-        with display(out) as shown:
-            return client.submit(path, **asked, progress=told)
-    except (KeyboardInterrupt, Unreachable):
-        say("the file was sent; whether it became a job, scoreline jobs tells" if whole else "nothing was submitted")
+        with TemporaryDirectory(prefix="scoreline-") as folder:
+            path = Path(folder, "results.parquet")
+            async with job.service.link.beside(look):
+                with sink(path) as opened:
+                    await jobs.collect(job, opened, "parquet", follow=True)
+            shown.scored(job)
+            return await job.service.link.aside(lambda: kind.join(frame, path) if kind else read(path))
+    except (KeyboardInterrupt, ScorelineError) as error:
+        error.add_note(f'the service goes on with the job; to get its results: score(..., resume="{job.id}")')
         raise
 
 
-def keep_what_was_there(client: Client, job: Answer, out: str) -> None:
-    say_outcome(client, job, "-")
-    say(f"scoreline: the job is {job['status']}")
-    if out != "-":
-        say(f"{out} is left as it was; what there is of results: scoreline results {job['id']} -o {shlex.quote(out)}")
-    raise click.exceptions.Exit(FAILED)
+def read(path: Path) -> Any:
+    from scoreline import pandas_frames
+
+    return pandas_frames.read(path)

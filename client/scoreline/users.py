@@ -1,150 +1,75 @@
-"""`scoreline users` and `keys`: who may call the service."""
+"""Users and keys."""
 
-import re
-from collections.abc import Iterator
-
-import click
-from rich.console import Console
-from rich.table import Table
+from collections.abc import AsyncIterator
+from typing import Any
 
 from scoreline.answers import Answer
-from scoreline.client import Client
-from scoreline.jobs import as_json
-from scoreline.report import say, show
+from scoreline.errors import Refused
+from scoreline.service import Service, address, given
 
 PAGE = 1000
 
 
-@click.group(invoke_without_command=True)
-@as_json
-@click.pass_context
-def users(context: click.Context, as_json: bool) -> None:
-    """Lists the users, for administrators.
-
-    \b
-    scoreline users
-    scoreline users add ada@example.org ada
-    """
-    if context.invoked_subcommand:
-        return
-    with Client() as client:
-        found = list(everybody(client))
-    if as_json:
-        show({"items": found})
-    else:
-        print_table(
-            ("id", "username", "email", "role", "state", "created"),
-            [
-                (str(one["id"]), one["username"], one["email"], role(one), state(one), moment(one["created_at"]))
-                for one in found
-            ],
-        )
+async def me(service: Service[Any]) -> Answer:
+    """The user whose key this is."""
+    return await service.ask("GET", "/users/me")
 
 
-def everybody(client: Client) -> Iterator[Answer]:
-    page = client.users(limit=PAGE)
-    yield from page["items"]
-    while page["next"]:
-        page = client.users(limit=PAGE, after=page["next"])
-        yield from page["items"]
+async def users(service: Service[Any], username: str | None = None, key: str | None = None) -> AsyncIterator[Answer]:
+    """The users, oldest first; or the one of that name, or whose key has that prefix."""
+    page = await service.ask("GET", "/users", params=given(username=username, key=key, limit=PAGE))
+    while True:
+        for found in page["items"]:
+            yield found
+        if page["next"] is None:
+            return
+        page = await service.ask("GET", "/users", params={"limit": PAGE, "after": page["next"]})
 
 
-@users.command("add")
-@click.argument("email")
-@click.argument("username")
-@click.option("--admin", "is_admin", is_flag=True, help="May do everything.")
-@as_json
-def add_user(email: str, username: str, is_admin: bool, as_json: bool) -> None:
-    """Makes a user.
-
-    \b
-    scoreline users add ada@example.org ada
-    """
-    with Client() as client:
-        made = client.add_user(email, username, is_admin)
-    if as_json:
-        show(made)
-    else:
-        click.echo(f"{made['username']} is there, {role(made)}; a key: scoreline keys add {made['username']} NAME")
+async def user(service: Service[Any], username: str) -> Answer:
+    """The user of that name; others than yourself are for administrators."""
+    mine = await me(service)
+    if mine["username"].lower() == username.lower():
+        return mine
+    async for found in users(service, username=username):
+        return found
+    raise missing(f'there is no user "{username}"; scoreline users lists them')
 
 
-@click.group(invoke_without_command=True)
-@click.option("--user", "username", help="Whose; yours unless told.")
-@as_json
-@click.pass_context
-def keys(context: click.Context, username: str | None, as_json: bool) -> None:
-    """Lists keys, without what they open with.
-
-    \b
-    scoreline keys
-    scoreline keys --user ada
-    """
-    if context.invoked_subcommand:
-        return
-    with Client() as client:
-        found = client.keys(username)
-    if as_json:
-        show(found)
-    else:
-        print_table(
-            ("prefix", "name", "created", "last used", "revoked"),
-            [
-                (one["prefix"], one["name"], *(moment(one[at]) for at in ("created_at", "last_used_at", "revoked_at")))
-                for one in found["items"]
-            ],
-        )
+async def add_user(service: Service[Any], email: str, username: str, is_admin: bool = False) -> Answer:
+    """A new user, who can do nothing without a key."""
+    body = {"email": email, "username": username, "is_admin": is_admin}
+    return await service.ask("POST", "/users", json=body, repeats=False)
 
 
-@keys.command("add")
-@click.argument("username")
-@click.argument("name")
-@as_json
-def add_key(username: str, name: str, as_json: bool) -> None:
-    """Makes a key of a user and prints it, this once.
-
-    \b
-    scoreline keys add ada laptop
-    """
-    with Client() as client:
-        made = client.add_key(username, name)
-    if as_json:
-        show(made)
-    else:
-        click.echo(made["key"])
-        say(f"keep it now, nobody can show it again; to close it: scoreline keys revoke {made['prefix']}")
+async def keys(service: Service[Any], username: str | None = None) -> list[Answer]:
+    """Your keys, or those of the user named, newest first, never with the secret."""
+    owner = (await user(service, username))["id"] if username else "me"
+    found: list[Answer] = (await service.ask("GET", address("users", owner, "keys")))["items"]
+    return found
 
 
-@keys.command()
-@click.argument("prefix")
-def revoke(prefix: str) -> None:
-    """Closes a key, within a second and for good.
-
-    \b
-    scoreline keys revoke sk_12345678
-    """
-    if not re.fullmatch(r"sk_[0-9a-f]{8}", prefix):
-        raise click.UsageError("give the prefix of the key, its first 11 characters; scoreline keys lists them")
-    with Client() as client:
-        user = client.revoke(prefix)
-    click.echo(f"{prefix} of {user['username']} opens nothing any more")
+async def add_key(service: Service[Any], username: str, name: str) -> Answer:
+    """A new key of the user; its `key` is shown this once."""
+    owner = await user(service, username)
+    return await service.ask("POST", address("users", owner["id"], "keys"), json={"name": name}, repeats=False)
 
 
-def print_table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    made = Table(box=None)
-    for heading in headings:
-        made.add_column(heading, no_wrap=True, overflow="ignore")
-    for row in rows:
-        made.add_row(*row)
-    Console(width=max(Console().width, 110), markup=False).print(made)
+async def revoke(service: Service[Any], prefix: str) -> Answer:
+    """The user whose key this was; it is closed within a second. One of others is for administrators."""
+    owner = await owner_of(service, prefix)
+    await service.ask("DELETE", address("users", owner["id"], "keys", prefix))
+    return owner
 
 
-def role(user: Answer) -> str:
-    return "admin" if user["is_admin"] else "user"
+async def owner_of(service: Service[Any], prefix: str) -> Answer:
+    mine = await me(service)
+    if not mine["is_admin"]:
+        return mine
+    async for found in users(service, key=prefix):
+        return found
+    raise missing(f'there is no key "{prefix}"; scoreline keys --user USERNAME lists them')
 
 
-def state(user: Answer) -> str:
-    return "active" if user["is_active"] else "closed"
-
-
-def moment(at: str | None) -> str:
-    return at[:19].replace("T", " ") if at else ""
+def missing(detail: str) -> Refused:
+    return Refused({"status": 404, "code": "not_found", "detail": detail})

@@ -1,8 +1,6 @@
 """The command line as a person uses it: the real program against the real service."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,20 +71,3 @@ def test_the_local_service_is_found_from_a_folder_below(env: dict[str, str], tmp
     below = tmp_path / "notebooks"
     below.mkdir()
     assert run("doctor", env={}, folder=below).returncode == 0
-
-
-def test_the_client_stands_alone() -> None:
-    """With every other package of the project out of reach."""
-    code = """
-import sys
-class Wall:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"api", "worker", "shared", "cli", "sqlalchemy", "celery", "sklearn", "fastapi"}:
-            raise ImportError(f"the client must not import {name}")
-sys.meta_path.insert(0, Wall())
-from scoreline import Client
-from scoreline.commands import scoreline
-print(Client("http://127.0.0.1:1").url)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "http://127.0.0.1:1", done.stderr

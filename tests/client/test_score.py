@@ -20,8 +20,9 @@ import pyarrow.parquet
 import pytest
 from scoreline import Client, ScorelineError, patience
 from scoreline.commands import main
-from scoreline.outputs import Output
-from scoreline.progress import Lines
+from scoreline.commands.progress import Lines
+from scoreline.job import AnyJob
+from scoreline.sinks import Sink
 
 from cli.servers import free_port
 from tests.client.conftest import run
@@ -265,7 +266,7 @@ def test_lines_elsewhere(http: httpx.Client, capsys: pytest.CaptureFixture[str])
     job = http.post("/predict", json=HOUSE, headers={"Prefer": "wait=20"}).json()
     lines = Lines(every=0)
     lines.sent(12_000_000, 80_000_000)
-    lines.scored(job | {"status": "running", "eta_seconds": 7.0})
+    lines.scored(AnyJob(Client(), job | {"status": "running", "eta_seconds": 7.0}))
     sending, scoring = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"sending: 12\.0 of 80\.0 MB, [\d,.]+ MB/s", sending)
     assert re.fullmatch(r"scoring: 1 of 1 record, [\d,]+ records?/s, about 7 s left", scoring)
@@ -299,17 +300,17 @@ def test_an_upload_that_breaks_is_one_job(service: Service, http: httpx.Client, 
         job = client.submit(path, progress=lambda *parts: sent.append(parts))
         assert proxy.connections == 3
     assert sent[-1] == (path.stat().st_size,) * 2
-    assert [one["id"] for one in http.get("/jobs").json()["items"]] == [job["id"]]
+    assert [one["id"] for one in http.get("/jobs").json()["items"]] == [job.id]
 
 
 def test_a_download_that_breaks_begins_again(service: Service, key: str, folder: Path) -> None:
     path = many(folder / "houses.csv", 10_000)
     with Client(service.url, key) as client:
-        job = client.finished(client.submit(path)["id"])["id"]
-        client.results(job, folder / "whole.csv.gz")
+        submitted = client.submit(path).answer
+        client.made(submitted).wait().results(folder / "whole.csv.gz")
     for follow, cuts in ((True, [("down", 200_000)]), (False, [("down", 200_000), ("down", 1000)])):
         with Proxy(service.port, cuts=cuts) as proxy, Client(proxy.url, key) as client:
-            client.results(job, folder / "out.csv.gz", follow=follow)
+            client.made(submitted).results(folder / "out.csv.gz", follow=follow)
         assert (folder / "out.csv.gz").read_bytes() == (folder / "whole.csv.gz").read_bytes()
     with (
         Proxy(service.port, cuts=[("down", 200_000)]) as proxy,
@@ -317,14 +318,14 @@ def test_a_download_that_breaks_begins_again(service: Service, key: str, folder:
         open(folder / "pipe.csv", "wb") as file,
         pytest.raises(ScorelineError, match="is written already"),
     ):
-        client.results(job, Output(file, rewinds=False))
+        client.made(submitted).results(Sink(file, rewinds=False))
 
 
 def test_a_full_disk(service: Service, key: str, folder: Path) -> None:
     with Client(service.url, key) as client:
-        job = client.submit(many(folder / "houses.csv", 3))["id"]
+        job = client.submit(many(folder / "houses.csv", 3))
         with pytest.raises(ScorelineError, match="No space left"):
-            client.results(job, "/dev/full", "csv", follow=True)
+            job.results("/dev/full", "csv")
 
 
 def test_no_service(folder: Path) -> None:

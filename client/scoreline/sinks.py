@@ -16,7 +16,7 @@ GZIP = 31  # how zlib calls its format with gzip's header
 LEVEL = 1  # 100 MB/s, and the digits of results get no smaller at 6, which does 17 MB/s
 
 
-class Output:
+class Sink:
     """Takes a download as it comes, packed if asked; and again from its beginning, where the file allows it."""
 
     def __init__(self, file: BinaryIO, is_packed: bool = False, rewinds: bool = True) -> None:
@@ -59,29 +59,29 @@ def writing() -> Iterator[None]:
         raise ScorelineError(f"the results cannot be written: {error.strerror}") from error
 
 
-def output(out: str | Path | BinaryIO | Output) -> AbstractContextManager[Output]:
-    if isinstance(out, Output):
+def sink(out: str | Path | BinaryIO | Sink) -> AbstractContextManager[Sink]:
+    if isinstance(out, Sink):
         return nullcontext(out)
     if isinstance(out, str | Path):
         return replaced(Path(out))
-    return nullcontext(Output(out))
+    return nullcontext(Sink(out))
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[Output]:
+def replaced(path: Path) -> Iterator[Sink]:
     """Takes the place of the file once everything went well; until then, and if it did not, nothing is changed."""
     path = path.resolve()  # what a link points to, not the link
     is_packed = named(path).is_packed
     if path.exists() and not path.is_file():
         with opened(path, path, "wb") as file:
-            yield Output(file, is_packed, rewinds=False)  # a pipe or a device has no place to take
+            yield Sink(file, is_packed, rewinds=False)  # a pipe or a device has no place to take
         return
     part = path.with_name(f".scoreline-{uuid4().hex[:12]}.part")
     try:
         with opened(part, path, "xb") as file:
             if path.exists():
                 shutil.copymode(path, part)
-            yield Output(file, is_packed)
+            yield Sink(file, is_packed)
         os.replace(part, path)
     finally:
         with suppress(FileNotFoundError):

@@ -10,9 +10,10 @@ import click
 from rich.console import Console
 
 from scoreline.answers import Answer
-from scoreline.client import Client
+from scoreline.commands.progress import records
+from scoreline.errors import place
 from scoreline.formats import FORMATS, named
-from scoreline.progress import records, settled
+from scoreline.job import Job
 
 DONE, FAILED, USAGE, WITH_FAILURES, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 ERRORS_SAID = 5
@@ -37,39 +38,30 @@ def say_errors(errors: list[Answer]) -> None:
         say(f"  {place(one)}{one['detail']}")
 
 
-def place(error: Answer) -> str:
-    """`line 7, column latitude: `; where there are no lines, the record; nothing for a record that came alone."""
-    number = next((name for name in ("line", "record") if error.get(name) is not None), None)
-    if number is None:
-        return ""
-    column = f", column {error['column']}" if error.get("column") else ""
-    return f"{number} {error[number]}{column}: "
-
-
-def say_outcome(client: Client, job: Answer, out: str, seconds: float | None = None) -> None:
+def say_outcome(job: Job, out: str, seconds: float | None = None) -> None:
     """The counts and where the results are, then why the first records failed."""
     say(summary(job, seconds) + ("" if out == "-" else f": {out}"))
-    failed = job["records"]["failed"]
+    failed = job.records.failed
     if failed:
-        say_errors(client.errors(job["id"], ERRORS_SAID))
+        say_errors(job.errors(ERRORS_SAID))
     if failed > ERRORS_SAID:
-        say(f"  and {failed - ERRORS_SAID:,} more: scoreline results {job['id']} --errors")
+        say(f"  and {failed - ERRORS_SAID:,} more: scoreline results {job.id} --errors")
 
 
-def summary(job: Answer, seconds: float | None) -> str:
+def summary(job: Job, seconds: float | None) -> str:
     """`1,000 records, 3 failed, 1.2 s, 833 records/s`."""
-    parts = [records(job["records"]["total"]), f"{job['records']['failed']:,} failed"]
-    if job["status"] in ("canceled", "expired"):
-        parts.append(f"{job['status']} when {job['records']['succeeded']:,} were scored")
+    parts = [records(job.records.total), f"{job.records.failed:,} failed"]
+    if job.status in ("canceled", "expired"):
+        parts.append(f"{job.status} when {job.records.succeeded:,} were scored")
     if seconds:
-        parts += [f"{seconds:.1f} s", f"{records(settled(job) / seconds)}/s"]
+        parts += [f"{seconds:.1f} s", f"{records(job.settled / seconds)}/s"]
     return ", ".join(parts)
 
 
-def exit_code(job: Answer) -> int:
-    if job["status"] != "succeeded":
+def exit_code(job: Job) -> int:
+    if job.status != "succeeded":
         return FAILED
-    return WITH_FAILURES if job["records"]["failed"] else DONE
+    return WITH_FAILURES if job.records.failed else DONE
 
 
 def say_how_to_come_back(job: str, out: str, form: str) -> None:

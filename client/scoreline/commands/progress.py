@@ -12,9 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from scoreline.answers import Answer
-from scoreline.client import Client
 from scoreline.errors import ScorelineError
+from scoreline.job import Job
 
 LOOK_SECONDS = 0.5
 LINE_SECONDS = 5.0
@@ -24,7 +23,7 @@ MEGABYTE = 1e6
 class Display(Protocol):
     def sent(self, size: int, total: int) -> None: ...
 
-    def scored(self, job: Answer) -> None: ...
+    def scored(self, job: Job) -> None: ...
 
 
 class Amount(ProgressColumn):
@@ -42,9 +41,9 @@ class Bar:
         said = "sending" if size < total else "sent, being stored"
         self.progress.update(self.task, description=said, completed=size, total=total, amount=of_bytes)
 
-    def scored(self, job: Answer) -> None:
-        total = job["records"]["total"]
-        self.progress.update(self.task, description=stage(job), completed=settled(job), total=total, amount=of_records)
+    def scored(self, job: Job) -> None:
+        total = job.records.total
+        self.progress.update(self.task, description=stage(job), completed=job.settled, total=total, amount=of_records)
 
 
 class Lines:
@@ -55,9 +54,9 @@ class Lines:
     def sent(self, size: int, total: int) -> None:
         self.say(f"sending: {of_bytes(size, total, self.pace(size))}")
 
-    def scored(self, job: Answer) -> None:
-        done, left = settled(job), job["eta_seconds"]
-        amount = of_records(done, job["records"]["total"], self.pace(done))
+    def scored(self, job: Job) -> None:
+        done, left = job.settled, job.eta_seconds
+        amount = of_records(done, job.records.total, self.pace(done))
         self.say(f"{stage(job)}: {amount}" + (f", about {left:,.0f} s left" if left else ""))
 
     def pace(self, done: int) -> float:
@@ -85,7 +84,7 @@ def bar() -> Iterator[Display]:
 
 
 @contextmanager
-def watched(client: Client, job: Answer, shown: Display) -> Iterator[None]:
+def watched(job: Job, shown: Display) -> Iterator[None]:
     """Shows how far the job is while something else is done."""
     ended = Event()
 
@@ -93,7 +92,7 @@ def watched(client: Client, job: Answer, shown: Display) -> Iterator[None]:
         shown.scored(job)
         while not ended.wait(LOOK_SECONDS):
             with suppress(ScorelineError, RuntimeError):  # whoever waits for the results will say it; a closed client
-                shown.scored(client.job(job["id"]))
+                shown.scored(job.refresh())
 
     thread = Thread(target=look, daemon=True)
     thread.start()
@@ -104,15 +103,10 @@ def watched(client: Client, job: Answer, shown: Display) -> Iterator[None]:
         thread.join(LOOK_SECONDS)
 
 
-def stage(job: Answer) -> str:
-    if job["status"] != "pending":
+def stage(job: Job) -> str:
+    if job.status != "pending":
         return "scoring"
-    return f"waiting, {records(job['ahead'])} ahead" if job["ahead"] else "waiting"
-
-
-def settled(job: Answer) -> int:
-    counts = job["records"]
-    return int(counts["succeeded"] + counts["failed"])
+    return f"waiting, {records(job.ahead)} ahead" if job.ahead else "waiting"
 
 
 def of_bytes(done: float, total: float, pace: float | None) -> str:

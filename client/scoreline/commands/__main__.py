@@ -1,0 +1,5 @@
+"""`python -m scoreline.commands`."""
+
+from scoreline.commands import main
+
+main()
