@@ -41,6 +41,7 @@ LONG = (
     "test_up",
     "test_store",
     "test_readme",
+    "test_notebooks",
 )
 
 
