@@ -6,7 +6,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command 'make lock'
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install up test check format bench storm storm-ablations env compose-test lock sample notebooks clean
+.PHONY: help install up test check format bench storm storm-ablations env compose-test lock docs sample notebooks clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,9 @@ lock: install    ## requirements.lock anew from the two pyproject.toml, and of e
 		-o deploy/images/worker.lock pyproject.toml client/pyproject.toml
 	$(LOCK) --constraint requirements.lock --extra notebooks -o deploy/images/jupyter.lock pyproject.toml
 	$(LOCK) --constraint requirements.lock --group build -o deploy/images/build.lock
+
+docs: install    ## the parts of docs/ that are made from the code
+	$(BIN)/python -m docs.reference
 
 clean:           ## removes what make made; the state of a service in .scoreline stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

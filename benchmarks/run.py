@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import beside, bulk, history, report, singles, start
+from benchmarks import beside, bulk, frame, history, report, singles, start
 from benchmarks.report import Section
 from benchmarks.sides import Scoreline, Textbook, both
 from cli.servers import servers
@@ -18,6 +18,7 @@ Measurement = Callable[[Scoreline, Textbook, Sequence[int], int], Section]
 MEASUREMENTS: dict[str, Measurement] = {
     "singles": singles.measure,
     "bulk": bulk.measure,
+    "frame": frame.measure,
     "beside": beside.measure,
     "history": history.measure,
     "start": start.measure,

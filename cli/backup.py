@@ -34,6 +34,9 @@ def backup(file: Path) -> None:
     """Writes the database and the models that it names to FILE. The service may go on meanwhile.
 
     It is the service of DATABASE_URL and MODELS_URL, else the one that `scoreline up` runs.
+
+    \b
+    scoreline backup before.tar
     """
     use_local_env()
     with plainly("backup"):

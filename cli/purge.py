@@ -9,7 +9,11 @@ from scoreline.local import use_local_env
 @click.command()
 @click.option("--days", type=click.FloatRange(0), help="Keep what finished so many days ago; else RETENTION_DAYS.")
 def purge(days: float | None) -> None:
-    """Erases jobs that finished long ago, with their inputs and outputs. The service may go on meanwhile."""
+    """Erases jobs that finished long ago, with their inputs and outputs. The service may go on meanwhile.
+
+    \b
+    scoreline purge --days 30
+    """
     use_local_env()
     from shared.errors import ScorelineError
     from shared.settings import settings

@@ -40,6 +40,10 @@ def restore(file: Path, replace: bool, state: Path) -> None:
 
     It goes to DATABASE_URL and MODELS_URL, else to the state that `scoreline up` starts with. Restore only what you
     trust: a model is code.
+
+    \b
+    scoreline restore before.tar
+    scoreline restore before.tar --replace
     """
     with plainly("restore"), archive.opened(file) as saved, database(state):
         load(saved, replace)

@@ -19,6 +19,9 @@ def setup(context: click.Context) -> None:
     ADMIN_KEY_HASH    prefix:sha256 of the key that is to open the door for the user admin
 
     What is not set is not made, and what is there is kept. Any number of these may run at once.
+
+    \b
+    scoreline setup
     """
     use_local_env()
     # Here and not at the top: every other command can do without.

@@ -38,7 +38,12 @@ curl -s -X POST {url}/predict -H "Authorization: Bearer $(sed -n 's/^SCORELINE_A
 @click.option("--flower-port", default=5555, show_default=True, help="Where Flower answers.")
 @click.option("--state", default=".scoreline", show_default=True, type=click.Path(path_type=Path), help="Its folder.")
 def up(port: int, workers: int, flower_port: int, state: Path) -> None:
-    """Runs everything on this machine, in the foreground; Ctrl-C stops it in order."""
+    """Runs everything on this machine, in the foreground; Ctrl-C stops it in order.
+
+    \b
+    scoreline up
+    scoreline up --port 8080 --workers 4
+    """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(state):
         for number, option in (port, "--port"), (flower_port, "--flower-port"):

@@ -27,8 +27,8 @@ class Service(Generic[Job]):
         known = local_env() | {name: value for name, value in os.environ.items() if name.startswith("SCORELINE_")}
         self.url = (url or known.get("SCORELINE_URL") or DEFAULT_URL).rstrip("/")
         self.timeout = timeout
-        key = api_key or known.get("SCORELINE_API_KEY")
-        self.headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self.api_key = api_key or known.get("SCORELINE_API_KEY")
+        self.headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
 
     async def ask(self, method: str, path: str, **request: Any) -> Answer:
         """The JSON of an answer, patiently: `params`, `headers`, `json` and the like are those of a Request."""

@@ -5,6 +5,8 @@ from importlib.metadata import EntryPoint, entry_points
 
 import click
 
+from scoreline.commands.completion import completion
+from scoreline.commands.console import console
 from scoreline.commands.doctor import doctor
 from scoreline.commands.jobs import cancel, jobs, results, retry
 from scoreline.commands.models import models, promote
@@ -39,7 +41,9 @@ def scoreline() -> None:
     """Predictions that are never lost: submit records, follow jobs, run the service."""
 
 
-for command in (predict, score, jobs, cancel, retry, results, models, promote, users, keys, doctor):
+OF_RECORDS = (predict, score, jobs, cancel, retry, results)
+OF_SERVICE = (models, promote, users, keys, console, doctor, completion)
+for command in (*OF_RECORDS, *OF_SERVICE):
     scoreline.add_command(command)
 
 

@@ -1,34 +1,102 @@
 """`scoreline doctor`: what is reachable, what is not, and what to do."""
 
+from dataclasses import asdict, dataclass
+
 import click
 
+from scoreline.answers import Answer
 from scoreline.client import Client
+from scoreline.commands.asking import at_once
 from scoreline.commands.options import as_json
 from scoreline.commands.report import FAILED, show
-from scoreline.errors import Refused
+from scoreline.errors import Refused, ScorelineError, Unreachable
+
+SECONDS = 10
+STUCK_SECONDS = 60  # a slice takes 0.1 s, and hints that were lost are sent again within seconds
+FIXES = {
+    "key": "an administrator makes one: scoreline keys add USERNAME NAME; then: export SCORELINE_API_KEY=...",
+    "database": "start it: scoreline up, or docker compose up -d --wait; where tables are missing: scoreline setup",
+    "redis": "start it: scoreline up, or docker compose up -d redis",
+    "workers": "start one: scoreline up, or docker compose up -d worker",
+    "queue": "look at the log of the workers, then start them again: scoreline up, or docker compose restart worker",
+    "models": "see which: scoreline models; serve one that works: scoreline promote NAME:NUMBER champion; or make one: "
+    "scoreline train housing",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """How a part is; `fix` is what to do, where it is not well."""
+
+    status: str
+    detail: str
+    fix: str | None = None
 
 
 @click.command()
 @as_json
 def doctor(as_json: bool) -> None:
-    """Says what is reachable, what is not, and what to do."""
+    """Says what is reachable, what is not, and what to do.
+
+    \b
+    scoreline doctor
+    scoreline doctor --json
+    """
     with Client() as client:
-        found = client.health()
-        found["key"] = key_state(client)
-        found["api"] = {"status": "ok", "detail": f"answers at {client.url}"}
-    parts = ("api", "key", "database", "redis", "workers", "models")
+        found = examined(client)
     if as_json:
-        show({name: found[name] for name in parts})
+        show({name: asdict(part) for name, part in found.items()})
     else:
-        for name in parts:
-            click.echo(f"{name:<9} {found[name]['status']:<9} {found[name]['detail']}")
-    if any(found[name]["status"] != "ok" for name in parts):
+        for name, part in found.items():
+            say_part(name, part)
+    if any(part.status != "ok" for part in found.values()):
         raise click.exceptions.Exit(FAILED)
 
 
-def key_state(client: Client) -> dict[str, str]:
+def examined(client: Client) -> dict[str, Part]:
+    """Unreachable where nothing answers at all."""
+    health = at_once(client, "/health", SECONDS, fine=(200, 503))
+    parts = {"api": Part("ok", f"answers at {client.url}"), "key": key(client)}
+    parts |= {name: part(name, health[name]) for name in ("database", "redis", "workers")}
+    parts["queue"] = queue(client) if parts["key"].status == "ok" else Part("unknown", "it takes a key to ask")
+    parts["models"] = part("models", health["models"])
+    return parts
+
+
+def part(name: str, answer: Answer) -> Part:
+    fix = None if answer["status"] == "ok" else FIXES[name]
+    return Part(answer["status"], answer["detail"], fix)
+
+
+def key(client: Client) -> Part:
     try:
-        client.me()
+        me = at_once(client, "/users/me", SECONDS)
     except Refused as error:
-        return {"status": "refused" if error.status == 401 else "unknown", "detail": error.detail}
-    return {"status": "ok", "detail": "accepted"}
+        if error.status == 401:
+            return Part("refused", error.detail, FIXES["key"])
+        return Part("unknown", error.detail)
+    except Unreachable as error:
+        return Part("unknown", str(error))
+    return Part("ok", f"that of {me['username']}")
+
+
+def queue(client: Client) -> Part:
+    """Stuck, if what waits is waited for by nobody."""
+    try:
+        lanes = at_once(client, "/queue", SECONDS)["lanes"]
+    except ScorelineError as error:
+        return Part("unknown", str(error))
+    for lane in lanes:
+        oldest = lane["oldest_seconds"] or 0
+        if oldest > STUCK_SECONDS and not lane["running"]:
+            detail = (
+                f"{lane['records_waiting']:,} records wait in {lane['lane']}, for {oldest:,.0f} s, and none is scored"
+            )
+            return Part("stuck", detail, FIXES["queue"])
+    return Part("ok", f"{sum(lane['records_waiting'] for lane in lanes):,} records wait")
+
+
+def say_part(name: str, part: Part) -> None:
+    click.echo(f"{name:<9} {part.status:<9} {part.detail}")
+    if part.fix:
+        click.echo(f"{'':<9} {'to do':<9} {part.fix}")

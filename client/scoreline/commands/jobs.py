@@ -7,7 +7,8 @@ import click
 
 from scoreline.client import Client
 from scoreline.commands.collection import collect, target
-from scoreline.commands.options import as_json
+from scoreline.commands.completion import job_ids, model_names
+from scoreline.commands.options import a_job, as_json
 from scoreline.commands.report import exit_code, say, say_outcome, show
 from scoreline.commands.tables import print_table
 from scoreline.formats import FORMATS, result_format
@@ -15,9 +16,9 @@ from scoreline.job import Job
 
 
 @click.command()
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=job_ids)
 @click.option("--status", help="pending, running, succeeded, failed, canceled or expired.")
-@click.option("--model", help="housing or housing:3.")
+@click.option("--model", shell_complete=model_names, help="Of this model.")
 @click.option("--limit", default=20, show_default=True)
 @as_json
 def jobs(job: str | None, status: str | None, model: str | None, limit: int, as_json: bool) -> None:
@@ -53,7 +54,7 @@ def age(since: timedelta) -> str:
 
 
 @click.command()
-@click.argument("job")
+@a_job
 @as_json
 def cancel(job: str, as_json: bool) -> None:
     """Ends a job; what is scored is kept.
@@ -66,7 +67,7 @@ def cancel(job: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("job")
+@a_job
 @as_json
 def retry(job: str, as_json: bool) -> None:
     """Scores again what failed, was canceled or expired in a finished job, and only that.
@@ -87,7 +88,7 @@ def show_change(job: Job, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("job")
+@a_job
 @click.option("-o", "--out", default="-", help="The file to write; stdout unless told.")
 @click.option(
     "--errors", "errors_only", is_flag=True, help="Only the records that failed, with the reason and the line."

@@ -4,6 +4,7 @@ import click
 
 from scoreline.answers import Answer
 from scoreline.client import Client
+from scoreline.commands.completion import model_names, model_refs
 from scoreline.commands.options import as_json
 from scoreline.commands.report import say, show
 from scoreline.commands.tables import print_table
@@ -14,7 +15,7 @@ FIGURES = (("r2", "R2"), ("accuracy", "accuracy"), ("silhouette", "silhouette"))
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=model_names)
 @as_json
 def models(name: str | None, as_json: bool) -> None:
     """Lists the versions of all models, or of the one named, with metrics and aliases.
@@ -71,7 +72,7 @@ def rows(training: Answer) -> str:
 
 
 @click.command()
-@click.argument("ref")
+@click.argument("ref", shell_complete=model_refs)
 @click.argument("alias")
 @as_json
 def promote(ref: str, alias: str, as_json: bool) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from scoreline.client import Client
+from scoreline.commands import options
 from scoreline.commands.report import show
 
 
 @click.command()
 @click.argument("features", nargs=-1, metavar="NAME=VALUE...")
 @click.option("--json", "source", type=click.File("rb"), help="Read the record from a JSON file; - is the input.")
-@click.option("--model", default="housing", help="housing, housing:3 or housing@champion.")
+@options.model
 def predict(features: tuple[str, ...], source: Any, model: str) -> None:
     """Scores one record and prints its output.
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from scoreline.client import Client
+from scoreline.commands import options
 from scoreline.commands.collection import collect, target
 from scoreline.commands.progress import display, records
 from scoreline.commands.report import FAILED, INTERRUPTED, exit_code, say, say_how_to_come_back, say_outcome
@@ -25,7 +26,7 @@ from scoreline.uploads import Upload
 @click.command()
 @click.argument("file")
 @click.option("-o", "--out", help="The file to write, - for stdout; beside FILE unless told: houses.scored.csv.")
-@click.option("--model", default="housing", show_default=True, help="housing, housing:3 or housing@champion.")
+@options.model
 @click.option(
     "--on-error",
     type=click.Choice(["quarantine", "reject"]),
