@@ -69,6 +69,7 @@ lock: install    ## requirements.lock anew from the two pyproject.toml, and of e
 
 docs: install    ## the parts of docs/ that are made from the code
 	$(BIN)/python -m docs.reference
+	$(BIN)/python -m docs.tables
 
 clean:           ## removes what make made; the state of a service in .scoreline stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -40,7 +40,7 @@ LONG = (
     "test_backup",
     "test_up",
     "test_store",
-    "test_readme",
+    "test_blocks",
     "test_notebooks",
 )
 
