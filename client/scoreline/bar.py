@@ -27,7 +27,8 @@ class Bar:
 
     def scored(self, job: "AnyJob") -> None:
         self.bar.set_description_str(f"job {job.id}", refresh=False)
-        self.bar.total = job.records.total
+        if self.bar.total != job.records.total:
+            self.bar.reset(job.records.total)
         self.bar.update(job.settled - self.bar.n)
         self.bar.refresh()
 

@@ -1,6 +1,6 @@
 """Results on their way from the service."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from scoreline.service import Service
@@ -18,7 +18,7 @@ async def download(service: Service[Any], path: str, query: Query, opened: Sink)
     opened.finish()
 
 
-async def lines(service: Service[Any], path: str, query: Query) -> AsyncIterator[bytes]:
+async def lines(service: Service[Any], path: str, query: Query) -> AsyncGenerator[bytes, None]:
     """Line by line as they come."""
     left = b""
     async with service.link.stream(path, query) as chunks:

@@ -42,10 +42,10 @@ class Refused(ScorelineError):
         self.detail: str = problem.get("detail") or problem.get("title", "the service refused the request")
         self.errors: list[dict[str, Any]] = problem.get("errors", [])
         self.request_id: str | None = problem.get("request_id")
-        super().__init__(self.detail, *others(self.errors, self.detail))
+        super().__init__(problem, retry_after)  # what it is made of again, where it comes from another process
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.args))
+        return "\n".join([self.detail, *others(self.errors, self.detail)])
 
 
 class Failed(ScorelineError):
@@ -53,7 +53,10 @@ class Failed(ScorelineError):
 
     def __init__(self, detail: str, code: str, job: str) -> None:
         self.detail, self.code, self.job = detail, code, job
-        super().__init__(detail)
+        super().__init__(detail, code, job)
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 class NotFinished(ScorelineError, TimeoutError):
@@ -61,7 +64,10 @@ class NotFinished(ScorelineError, TimeoutError):
 
     def __init__(self, job: str) -> None:
         self.job = job
-        super().__init__(f"the job {job} is not finished in that time; the service goes on with it")
+        super().__init__(job)
+
+    def __str__(self) -> str:
+        return f"the job {self.job} is not finished in that time; the service goes on with it"
 
 
 def others(errors: list[dict[str, Any]], said: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -11,6 +12,7 @@ from scoreline.answers import Answer
 from scoreline.downloads import Query, download, lines
 from scoreline.errors import NotFinished, Refused, Unreachable
 from scoreline.formats import result_format
+from scoreline.link import Request
 from scoreline.patience import may_pass, patiently
 from scoreline.service import Service, address, as_query, given
 from scoreline.sinks import Sink, sink
@@ -35,7 +37,7 @@ async def jobs(
     model: str | None = None,
     limit: int | None = None,
     metadata: dict[str, str] | None = None,
-) -> AsyncIterator[Job]:
+) -> AsyncGenerator[Job, None]:
     """Your jobs, newest first, at most `limit`; a page is asked for when it is reached."""
     query = given(status=status, model=model) | as_query(metadata)
     left, after = limit, None
@@ -53,6 +55,12 @@ async def refresh(job: Job) -> Job:
     """The same job, as it is now."""
     job.answer = await job.service.ask("GET", address("jobs", job.id))
     return job
+
+
+async def glance(job: Job) -> Job:
+    """Another of the same job, as it is at this moment, for who only shows it: asked once, whatever becomes of that."""
+    found: Job = job.service.made(await job.service.link.ask(Request("GET", address("jobs", job.id))))
+    return found
 
 
 async def wait(job: Job, timeout: float | None = None) -> Job:
@@ -116,11 +124,12 @@ async def followed(job: "AnyJob", path: str, query: Query, opened: Sink) -> bool
     return True
 
 
-async def stream(job: "AnyJob") -> AsyncIterator[dict[str, Any]]:
+async def stream(job: "AnyJob") -> AsyncGenerator[dict[str, Any], None]:
     """The results one by one as they are scored: `record`, the outputs, `error`, and what else was submitted."""
     query = {"format": "ndjson", "follow": "true"}
-    async for line in lines(job.service, address("jobs", job.id, "results"), query):
-        yield json.loads(line)
+    async with aclosing(lines(job.service, address("jobs", job.id, "results"), query)) as found:
+        async for line in found:
+            yield json.loads(line)
 
 
 async def errors(job: "AnyJob", most: int | None = None) -> list[Answer]:
@@ -128,10 +137,11 @@ async def errors(job: "AnyJob", most: int | None = None) -> list[Answer]:
 
     async def read() -> list[Answer]:
         found: list[Answer] = []
-        async for line in lines(job.service, address("jobs", job.id, "errors"), {"format": "ndjson"}):
-            if most is not None and len(found) >= most:
-                break
-            found.append(json.loads(line))
+        async with aclosing(lines(job.service, address("jobs", job.id, "errors"), {"format": "ndjson"})) as told:
+            async for line in told:
+                if most is not None and len(found) >= most:
+                    break
+                found.append(json.loads(line))
         return found
 
     return await patiently(job.service.link, read)

@@ -4,7 +4,7 @@ All of it is written once, as coroutines over a Link. Where the Link makes the c
 an event loop, and `blocking` runs them to their end on the spot, also where a loop runs already, as in a notebook.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import wraps
@@ -69,20 +69,26 @@ def blocking(call: Callable[Asked, Coroutine[Any, Any, Found]]) -> Callable[Aske
     return called
 
 
-def iterating(call: Callable[Asked, AsyncIterator[Found]]) -> Callable[Asked, Iterator[Found]]:
-    """The same one by one."""
+def iterating(call: Callable[Asked, AsyncGenerator[Found, None]]) -> Callable[Asked, Iterator[Found]]:
+    """The same one by one; who stops before the end leaves nothing open."""
 
     @wraps(call)
     def called(*args: Asked.args, **kwargs: Asked.kwargs) -> Iterator[Found]:
         items = call(*args, **kwargs)
-        while True:
-            try:
+        try:
+            while True:
                 yield finished(next_of(items))
-            except StopAsyncIteration:
-                return
+        except StopAsyncIteration:
+            return
+        finally:
+            finished(ended(items))
 
     return called
 
 
-async def next_of(items: AsyncIterator[Found]) -> Found:
+async def next_of(items: AsyncGenerator[Found, None]) -> Found:
     return await anext(items)
+
+
+async def ended(items: AsyncGenerator[Any, None]) -> None:
+    await items.aclose()

@@ -13,6 +13,8 @@ except ImportError as error:
     raise Unusable(f'{error}; frames of pandas need: pip install "scoreline[pandas]"') from error
 
 BLOCK = 100_000  # rows in memory twice at a time
+# Labels stay what they are where a row has none; pandas would make numbers with a point of them, or objects.
+NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
 
 def write(frame: "pd.DataFrame", names: Sequence[str], folder: Path) -> Path:
@@ -25,7 +27,7 @@ def write(frame: "pd.DataFrame", names: Sequence[str], folder: Path) -> Path:
 
 def write_parquet(frame: "pd.DataFrame", names: Sequence[str], path: Path) -> Path:
     schema = pa.schema([(name, pa.Array.from_pandas(frame[name]).type) for name in names])
-    with pyarrow.parquet.ParquetWriter(path, schema, use_dictionary=False) as writer:
+    with pyarrow.parquet.ParquetWriter(path, schema) as writer:
         for first in range(0, len(frame), BLOCK):
             block = frame.iloc[first : first + BLOCK][list(names)]
             writer.write_table(pa.Table.from_pandas(block, schema, preserve_index=False))
@@ -42,7 +44,9 @@ def write_ndjson(frame: "pd.DataFrame", names: Sequence[str], path: Path) -> Pat
 
 def read(path: Path) -> "pd.DataFrame":
     table = pyarrow.parquet.read_table(path)
-    found: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)  # each column is freed when copied
+    holed = {column.type for column in table.columns if column.null_count}
+    kinds = {kind: made for kind, made in NULLABLE.items() if kind in holed}
+    found: pd.DataFrame = table.to_pandas(types_mapper=kinds.get, split_blocks=True, self_destruct=True)
     return found
 
 

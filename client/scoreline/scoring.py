@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 from scoreline import bar, jobs
 from scoreline.bar import Display
@@ -15,10 +15,28 @@ from scoreline.submission import schema, sent, submit_file
 from scoreline.uploads import Upload
 
 Job = TypeVar("Job", bound=AnyJob)
+Frame = TypeVar("Frame")
+
+
+class Options(TypedDict, total=False):
+    model: str
+    resume: str | None
+    name: str | None
+    metadata: dict[str, str] | None
+    idempotency_key: str | None
+    progress: bool
+
+
+@overload
+async def score(service: Service[Any], source: str | Path, **options: Unpack[Options]) -> Any: ...
+
+
+@overload
+async def score(service: Service[Any], source: Frame, **options: Unpack[Options]) -> Frame: ...
 
 
 async def score(
-    service: Service[Job],
+    service: Service[Any],
     source: Any,
     *,
     model: str = DEFAULT_MODEL,
@@ -71,7 +89,7 @@ async def results(job: AnyJob, kind: Kind | None, frame: Any, shown: Display) ->
     shown.scored(job)
 
     async def look() -> None:
-        shown.scored(await jobs.refresh(job))
+        shown.scored(await jobs.glance(job))
 
     try:
         with TemporaryDirectory(prefix="scoreline-") as folder:

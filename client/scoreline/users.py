@@ -1,6 +1,6 @@
 """Users and keys."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from scoreline.answers import Answer
@@ -15,7 +15,9 @@ async def me(service: Service[Any]) -> Answer:
     return await service.ask("GET", "/users/me")
 
 
-async def users(service: Service[Any], username: str | None = None, key: str | None = None) -> AsyncIterator[Answer]:
+async def users(
+    service: Service[Any], username: str | None = None, key: str | None = None
+) -> AsyncGenerator[Answer, None]:
     """The users, oldest first; or the one of that name, or whose key has that prefix."""
     page = await service.ask("GET", "/users", params=given(username=username, key=key, limit=PAGE))
     while True:

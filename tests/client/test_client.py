@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,20 @@ def test_what_is_not_waited_for() -> None:
         assert link.slept == []
     with Client(f"http://127.0.0.1:{free_port()}") as away, pytest.raises(Unreachable, match="is the service running"):
         away.queue()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Refused({"status": 422, "detail": "two are wrong", "errors": [{"line": 3, "detail": "far"}]}, 1),
+        Failed("it divides by zero", "model", "0199c1e8"),
+        NotFinished("0199c1e8"),
+        Unreachable("no answer"),
+    ],
+)
+def test_errors_come_whole_from_other_processes(error: Exception) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), vars(copy)) == (str(error), vars(error))
 
 
 def test_a_job(client: Client, tmp_path: Path) -> None:

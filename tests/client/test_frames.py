@@ -1,5 +1,6 @@
 """A frame in, a frame out, over the real service."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -9,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
-from scoreline import Client, Refused, Unusable, patience
+from scoreline import AsyncClient, Client, Refused, Unusable, pandas_frames, patience
 
 from tests.client.proxy import Proxy
 from tests.conftest import HOUSE, ROOT, Service, eventually
@@ -64,6 +68,22 @@ def test_polars(client: Client) -> None:
     assert found["value"].to_list() == prices(client, frame)
 
 
+def test_a_file_and_a_loop(service: Service, client: Client, http: httpx.Client, tmp_path: Path) -> None:
+    """The path of a file instead of a frame; and both in an event loop."""
+    frame = houses(3, town=["a", "b", "c"])
+    frame.to_csv(tmp_path / "houses.csv", index=False)
+
+    async def main() -> list[pd.DataFrame]:
+        async with AsyncClient(service.url, http.headers["x-api-key"]) as client:
+            calls = (client.score(source, progress=False) for source in (tmp_path / "houses.csv", frame))
+            return await asyncio.gather(*calls)
+
+    for found in (client.score(tmp_path / "houses.csv", progress=False), *asyncio.run(main())):
+        assert found["value"].tolist() == prices(client, frame)
+    assert found.columns.tolist() == ["value", "low", "high", "error"]
+    assert client.score(str(tmp_path / "houses.csv"), progress=False)["town"].tolist() == ["a", "b", "c"]
+
+
 def test_only_what_the_model_needs_is_sent(client: Client, http: httpx.Client) -> None:
     """Columns that a service could not take do no harm, and come back in no result."""
     frame = houses(2, note=[object(), object()], value=1)
@@ -103,6 +123,19 @@ def test_nothing_is_sent_for_a_model_that_is_not_there(client: Client) -> None:
         client.score(houses(2), model="nope", progress=False)
     assert (refused.value.status, refused.value.code) == (404, "not_found")
     assert refused.value.request_id
+
+
+@pytest.mark.parametrize("label", [3, True, "setosa"])
+def test_labels_stay_what_they_are(tmp_path: Path, label: Any) -> None:
+    """Also where a row has none."""
+    frame = pd.DataFrame(index=["a", "b"])
+    results = {"record": [0, 1], "label": [label, None], "distance": [0.5, None], "error": [None, "is missing"]}
+    pyarrow.parquet.write_table(pa.table(results), tmp_path / "results.parquet")
+    found = pandas_frames.join(frame, tmp_path / "results.parquet")
+    assert found.loc["a", "label"] == label
+    assert isinstance(found.loc["a", "label"], type(label) | np.bool_ | np.int64)
+    assert found["label"].isna().tolist() == found["distance"].isna().tolist() == [False, True]
+    assert found["error"].tolist()[1] == "is missing"
 
 
 def test_resumed(client: Client, http: httpx.Client) -> None:

@@ -14,6 +14,8 @@ from rich.text import Text
 
 from scoreline.errors import ScorelineError
 from scoreline.job import Job
+from scoreline.jobs import glance
+from scoreline.link import finished
 
 LOOK_SECONDS = 0.5
 LINE_SECONDS = 5.0
@@ -92,7 +94,7 @@ def watched(job: Job, shown: Display) -> Iterator[None]:
         shown.scored(job)
         while not ended.wait(LOOK_SECONDS):
             with suppress(ScorelineError, RuntimeError):  # whoever waits for the results will say it; a closed client
-                shown.scored(job.refresh())
+                shown.scored(finished(glance(job)))
 
     thread = Thread(target=look, daemon=True)
     thread.start()
