@@ -17,7 +17,10 @@ SHELL = ["sh", "-e"]
 PYTHON = [sys.executable, "-W", "error", "-c", "import sys\nknown = {}\nfor line in sys.stdin: exec(line, known)"]
 RUN = {
     "sh": (SHELL, '. "{path}" </dev/null; echo "{end}"\n'),
-    "python": (PYTHON, 'exec(compile(open("{path}").read(), "{path}", "exec")); print("{end}", flush=True)\n'),
+    "python": (
+        PYTHON,
+        'import pathlib; exec(compile(pathlib.Path("{path}").read_text(), "{path}", "exec")); print("{end}", flush=True)\n',
+    ),
 }
 
 
