@@ -13,14 +13,18 @@ BLOCK = re.compile(
 )
 INDENTED = re.compile(r"(?<=\n\n)    \S.*")
 END = "-- the end of a block --"
-SHELL = ["sh", "-e"]
-PYTHON = [sys.executable, "-W", "error", "-c", "import sys\nknown = {}\nfor line in sys.stdin: exec(line, known)"]
+DRIVER = f"""
+import sys
+from pathlib import Path
+known = {{}}
+for line in sys.stdin:
+    exec(compile(Path(line[:-1]).read_text(), line[:-1], "exec"), known)
+    print("{END}", flush=True)
+"""
+# Of each language: what goes on from block to block, and the line that has it run the file of one.
 RUN = {
-    "sh": (SHELL, '. "{path}" </dev/null; echo "{end}"\n'),
-    "python": (
-        PYTHON,
-        'import pathlib; exec(compile(pathlib.Path("{path}").read_text(), "{path}", "exec")); print("{end}", flush=True)\n',
-    ),
+    "sh": (["sh", "-e"], f'. "{{path}}" </dev/null; echo "{END}"\n'),
+    "python": ([sys.executable, "-W", "error", "-c", DRIVER], "{path}\n"),
 }
 
 
@@ -59,18 +63,12 @@ class Session:
 
     def run(self, block: Block) -> str:
         """What the block prints, on both channels; fails where it does."""
-        command, line = RUN[block.language]
-        if block.language not in self.open:
-            pipe = subprocess.PIPE
-            self.open[block.language] = subprocess.Popen(
-                command, cwd=self.folder, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
-            )
-        process = self.open[block.language]
-        assert process.stdin is not None
-        assert process.stdout is not None
         path = self.folder / f"block at line {block.line}"
         path.write_text(block.text)
-        process.stdin.write(line.format(path=path, end=END))
+        process, order = self.started(block.language), RUN[block.language][1]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(order.format(path=path))
         process.stdin.flush()
         said = []
         for line in process.stdout:
@@ -79,6 +77,16 @@ class Session:
             said.append(line)
         raise AssertionError(f"line {block.line}: {block.text}\n{''.join(said)}")
 
+    def started(self, language: str) -> subprocess.Popen[str]:
+        """What runs the blocks of this language, since the first of them."""
+        if language not in self.open:
+            pipe = subprocess.PIPE
+            self.open[language] = subprocess.Popen(
+                RUN[language][0], cwd=self.folder, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True
+            )
+        return self.open[language]
+
     def close(self) -> None:
         for process in self.open.values():
+            process.kill()
             process.communicate()
