@@ -6,7 +6,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command 'make lock'
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install up test check audit format bench storm storm-ablations fuzz env compose-test lock docs sample clean
+.PHONY: help install up test check audit format bench storm storm-ablations fuzz env compose-test lock docs notebooks sample clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,9 @@ storm-ablations: install  ## each guard of the service taken out, which its own 
 sample: install  ## data/housing_sample.csv anew; the bytes are always the same
 	$(BIN)/python -m data.housing_sample
 
+notebooks: install  ## the notebooks run from top to bottom, in place, with the service that `make up` runs
+	$(BIN)/jupyter nbconvert --execute --to=notebook --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
 env:             ## .env with random secrets for docker compose; one that is there stays as it is
 	@$(PYTHON) -m cli.env .env
 
@@ -68,11 +71,12 @@ lock: install    ## requirements.lock anew from the two pyproject.toml, and of e
 	$(LOCK) --constraint requirements.lock --extra api -o deploy/images/api.lock pyproject.toml
 	$(LOCK) --constraint requirements.lock --extra worker --extra s3 --extra cli --extra flower \
 		-o deploy/images/worker.lock pyproject.toml client/pyproject.toml
-	$(LOCK) --constraint requirements.lock --group jupyter -o deploy/images/jupyter.lock
+	$(LOCK) --constraint requirements.lock --extra notebooks -o deploy/images/jupyter.lock pyproject.toml
 	$(LOCK) --constraint requirements.lock --group build -o deploy/images/build.lock
 
 docs: install    ## the parts of docs/ that are made from the code
 	$(BIN)/python -m docs.reference
+	$(BIN)/python -m docs.tables
 
 clean:           ## removes what make made; the state of a service in .scoreline stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -250,4 +250,4 @@ class Worker(Table):
 
 
 # The newest migration that this code needs; a test compares it with migrations/.
-REVISION = "0006"
+REVISION = "0007"

@@ -41,7 +41,8 @@ LONG = (
     "test_backup",
     "test_up",
     "test_store",
-    "test_readme",
+    "test_blocks",
+    "test_notebooks",
 )
 
 

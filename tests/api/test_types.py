@@ -167,6 +167,17 @@ def test_sql_shows_them_as_people_write_them(http: httpx.Client, service: Servic
     assert (row.input, row.output) == (job["input"], job["output"])
 
 
+def test_sql_shows_a_refused_record_among_the_others(http: httpx.Client, service: Service) -> None:
+    body = b"sky,windy,day,celsius\nrain,no,2024-06-01,10\nfog,no,2024-06-01,10\n"
+    job = send(http, body, query="model=weather")
+    query = text("SELECT status, input, error FROM predictions WHERE job = :job ORDER BY record")
+    with environment(**service.env), db.transaction() as session:
+        scored, refused = session.execute(query, {"job": job["id"]}).all()
+    assert (scored.status, scored.input["sky"]) == ("succeeded", "rain")
+    assert (refused.status, refused.input) == ("failed", None)
+    assert '"sky"' in refused.error
+
+
 def test_the_schema_and_an_example_that_works(http: httpx.Client) -> None:
     schema = http.get("/models/weather/schema").json()
     assert schema["properties"]["sky"]["enum"] == ["clear", "cloudy", "rain"]
