@@ -3,29 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import bulk, health, jobs, metrics, models, openapi, predict, predictions, problems, results, users
+from api import bulk, health, jobs, metrics, models, openapi, pages, predict, predictions, problems, results, users
 from api.requests import RequestIds
 from api.state import State
 from shared.logs import configure
 from shared.settings import settings
-
-root = APIRouter()
-
-
-@root.get("/", tags=["health"])
-async def routes(request: Request) -> dict[str, Any]:
-    """The name, the version, and where to go from here."""
-    return {
-        "service": "Scoreline",
-        "version": version("scoreline-server"),
-        "docs": "/docs",
-        "routes": request.app.state.paths,
-    }
 
 
 @asynccontextmanager
@@ -53,7 +39,8 @@ def make_app() -> FastAPI:
     ):
         app.include_router(part)
         app.include_router(part, prefix="/api/v1", include_in_schema=False)
-    app.include_router(root)
+    app.include_router(pages.root)
+    app.mount("/console", pages.files)
     problems.handle_all(app)
     if settings().cors_origins:
         app.add_middleware(

@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode, AfterValidator(words)] = Field(
         (), description="origins whose pages may call the API, separated by commas; none by default"
     )
+    flower_url: str = Field("", description="where Flower answers, for the link in the console; empty for no link")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
 
