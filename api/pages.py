@@ -36,9 +36,7 @@ class Routes(BaseModel):
     routes: list[str]
 
 
-PAGE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/html": {}}, "description": "Console or routes"}
-}
+PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}, "description": "Console or routes"}}
 
 
 @root.get("/", response_model=Routes, responses=PAGE)
