@@ -5,6 +5,7 @@ import { fill, h, tell } from "../dom.js";
 import { bytes } from "../format.js";
 import { panel, trouble } from "../parts.js";
 
+const MANY = 100_000; // records, which need not all fit into the memory of the browser
 const FORMATS = { csv: "CSV", ndjson: "NDJSON", parquet: "Parquet", json: "JSON" };
 
 export function downloads(job) {
@@ -41,8 +42,7 @@ export function downloads(job) {
 async function save(job, kind, query, told) {
   const name = `${(job.name || kind).replace(/\.(csv|tsv|ndjson|jsonl|json|parquet)(\.gz)?$/, "")}-${kind}.${query.format}`;
   try {
-    // Straight to the disk where the browser can: a million records need not fit into its memory.
-    const file = await window.showSaveFilePicker?.({ suggestedName: name });
+    const file = job.records.total > MANY && (await window.showSaveFilePicker?.({ suggestedName: name }));
     fill(told, h("p", { class: "quiet" }, "Fetching it"));
     const answer = await send("GET", `/jobs/${job.id}/${kind}`, { query });
     const counted = answer.body.pipeThrough(counter((size) => (told.firstChild.textContent = `${bytes(size)} so far`)));

@@ -61,7 +61,7 @@ function rows({ items, next }, filter) {
     "Model",
     { name: "Records", right: true },
     { name: "Failed", right: true },
-    "Begun",
+    "Sent",
     { name: "Took", right: true },
   ];
   return [
