@@ -33,7 +33,7 @@ function address(path, query) {
 export async function send(method, path, { query, json, body, headers = {}, signal } = {}) {
   const asked = {
     method,
-    signal,
+    signal: method === "GET" ? signal : null, // who leaves a view does not take back what was asked for there
     headers: { Authorization: `Bearer ${key() ?? ""}`, ...headers },
     body: json === undefined ? body : JSON.stringify(json),
     cache: "no-store",

@@ -104,9 +104,9 @@ export function bars(pairs, format, label) {
 
 /** A line over the last `seconds`, from points [seconds ago, value]. */
 export function line(points, seconds, format, label) {
-  const most = Math.max(...points.map(([, value]) => value), 1);
+  const most = Math.max(...points.map(([, value]) => value), 0);
   const x = (age) => WIDTH - (age / seconds) * WIDTH;
-  const y = (value) => FLOOR - (value / most) * (FLOOR - 22);
+  const y = (value) => FLOOR - (value / (most || 1)) * (FLOOR - 22);
   const path = points
     .map(([age, value], place) => `${place ? "L" : "M"}${x(age).toFixed(1)} ${y(value).toFixed(1)}`)
     .join("");

@@ -1,27 +1,40 @@
 // A job as it changes. EventSource cannot send a key, so the stream is read here.
 
-import { send } from "./api.js";
+import { get, send } from "./api.js";
 
 const PAUSE_MILLISECONDS = 500;
+const POLL_MILLISECONDS = 2000;
+const TOO_MANY = 429;
 
 /** The job at each change until it is finished, whatever happens to the connection. */
 export async function* changes(id, signal) {
   let seen = "";
-  for (;;) {
-    const answer = await send("GET", `/jobs/${id}/events`, { signal, headers: seen ? { "Last-Event-ID": seen } : {} });
-    if (answer.status === 204) return;
+  for (let finished = false; !finished;) {
     try {
-      for await (const event of events(answer.body)) {
-        seen = event.id;
-        const job = JSON.parse(event.data);
+      for await (const job of streamed(id, seen, signal)) {
+        seen = job.event;
         yield job;
-        if (job.finished_at) return;
+        finished = Boolean(job.finished_at);
       }
+      await pause(PAUSE_MILLISECONDS);
     } catch (error) {
-      if (signal.aborted || error.name === "AbortError") throw error;
+      if (signal.aborted || (error.status && error.status !== TOO_MANY)) throw error;
+      const job = await get(`/jobs/${id}`, {}, signal); // there are too many streams, or this one broke
+      yield job;
+      finished = Boolean(job.finished_at);
+      if (!finished) await pause(POLL_MILLISECONDS);
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLISECONDS));
   }
+}
+
+async function* streamed(id, seen, signal) {
+  const headers = seen ? { "Last-Event-ID": seen } : {};
+  const { body } = await send("GET", `/jobs/${id}/events`, { signal, headers });
+  for await (const event of events(body)) yield { ...JSON.parse(event.data), event: event.id };
+}
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 async function* events(body) {

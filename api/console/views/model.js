@@ -14,7 +14,10 @@ export async function show(page, { given: [model], query, signal, user, told }) 
     versions.find((one) => String(one.version) === query.get("version")) ?? champion(versions) ?? versions[0];
   const news = h("div", {});
   fill(news, told);
-  const again = (words) => show(page, { given: [model], query, signal, user, told: words });
+  const again = async (words) => {
+    await show(page, { given: [model], query, signal, user, told: words });
+    page.querySelector("h1").focus();
+  };
   const acts = user.is_admin
     ? { promote: await promote(model, versions, signal, again), change: changer(news, signal, again) }
     : null;

@@ -75,6 +75,7 @@ async function scored({ ref, version, record, fields, wrong, output, signal }) {
     const job = await finished(ref, record, signal);
     const took = performance.now() - began;
     fill(output, ...(await answer({ job, version, record, ref, took, signal })));
+    output.firstElementChild.scrollIntoView({ block: "nearest" });
     tell(`Scored. ${output.querySelector(".answer")?.textContent ?? ""}`);
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;

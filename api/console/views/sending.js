@@ -9,23 +9,18 @@ import { upload } from "../upload.js";
 export function sending({ file, kind, ref, signal }) {
   const name = h("input", { id: "job-name", maxlength: "500", value: file.name });
   const strict = h("input", { type: "checkbox", id: "strict" });
-  const progress = h("div", {});
+  const progress = h("div", { class: "stack" });
   const button = h("button", { class: "primary" }, "Send and score");
-  let idempotency = newKey();
-  let asked = "";
+  const key = keys();
   const send = async (event) => {
     event.preventDefault();
     const query = { model: ref, name: name.value, on_error: strict.checked ? "reject" : "quarantine" };
-    if (asked !== JSON.stringify(query)) idempotency = newKey(); // another request is another job
-    asked = JSON.stringify(query);
     button.disabled = true;
-    tell("Sending");
     try {
-      const job = await upload({ file, kind, query, idempotency, told: meter(progress, file.size), signal });
-      location.hash = `#/jobs/${job.id}`;
+      const job = await sent({ file, kind, query, idempotency: key(query) }, progress);
+      if (!signal.aborted) location.hash = `#/jobs/${job.id}`;
     } catch (error) {
-      if (signal.aborted) return;
-      fill(progress, trouble(error));
+      fill(progress, error.name === "AbortError" ? h("p", {}, "Stopped. Nothing is stored.") : trouble(error));
       fill(button, "Send again");
       button.disabled = false;
     }
@@ -52,12 +47,38 @@ export function sending({ file, kind, ref, signal }) {
   );
 }
 
-function meter(place, size) {
+/** The same key for the same request, so that it is one job however often it is sent; another for another. */
+function keys() {
+  let before = "";
+  let key = "";
+  return (query) => {
+    if (before !== JSON.stringify(query)) key = newKey();
+    before = JSON.stringify(query);
+    return key;
+  };
+}
+
+/** The job; goes on when the view is left, and asks before the page is. */
+async function sent(what, progress) {
+  const stop = new AbortController();
+  const done = new AbortController();
+  addEventListener("beforeunload", (event) => event.preventDefault(), { signal: done.signal });
+  tell("Sending");
+  try {
+    return await upload({ ...what, told: meter(progress, what.file.size, stop), signal: stop.signal });
+  } finally {
+    done.abort();
+  }
+}
+
+function meter(place, size, stop) {
   const bar = h("progress", { max: size, value: 0, "aria-label": "Sent" });
   const text = h("p", { class: "quiet" });
-  fill(place, bar, text);
+  const button = h("button", { type: "button", class: "small", onclick: () => stop.abort() }, "Stop");
+  fill(place, bar, h("div", { class: "progress-line" }, text, button));
   return (gone) => {
     bar.value = Math.min(gone, size);
+    button.hidden = gone >= size;
     text.textContent =
       gone < size
         ? `${bytes(gone)} of ${bytes(size)}, ${percent(gone / size)}`

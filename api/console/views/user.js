@@ -13,7 +13,10 @@ export async function show(page, { given: [id], signal, user: me, told }) {
   ]);
   const news = h("div", {});
   fill(news, told);
-  const again = (words) => show(page, { given: [id], signal, user: me, told: words });
+  const again = async (words) => {
+    await show(page, { given: [id], signal, user: me, told: words });
+    page.querySelector("h1").focus();
+  };
   const act = async (call) => {
     try {
       await again(await call());

@@ -102,6 +102,7 @@ def test_a_file_of_20_000_with_bad_ones_to_the_downloaded_results(visit: Visit, 
     expect(page.get_by_role("region", name="What is wrong")).to_contain_text('not "old"')
     page.get_by_role("button", name="Send and score").click()
     expect(page.get_by_text("of 20,000 records")).to_be_visible()
+    expect(page.get_by_role("progressbar")).to_have_js_property("value", RECORDS)
     failed = page.get_by_role("region", name="Failed records")
     expect(failed.locator("tbody tr")).to_have_count(len(BAD))
     expect(failed).to_contain_text("9,999")
@@ -170,6 +171,7 @@ def test_a_key_that_is_revoked_while_it_is_signed_in(visit: Visit, key: str, htt
     page = visit.sign_in(key, "users/me")
     page.get_by_role("button", name="Revoke test").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke the key").click()
+    expect(page.get_by_role("status").or_(page.get_by_role("alert"))).to_contain_text("revoked")
     visit.go("jobs")  # which looks again and again, until the key is believed no longer
     expect(page.get_by_label("Your key")).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text("it was revoked")
