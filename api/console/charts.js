@@ -56,18 +56,21 @@ export function histogram({ low, high, counts }, { format, label, marker }) {
       rx: 1.5,
     });
   });
-  return drawing(label, [marker && pointer(marker, x), bars], [from, (from + to) / 2, to].map(format));
+  return drawing(
+    label,
+    [marker && interval(marker, x), bars, marker && pointer(marker, x)],
+    [from, (from + to) / 2, to].map(format),
+  );
 }
 
-function pointer({ value, low, high }, x) {
-  return s(
-    "g",
-    {},
-    low !== undefined &&
-      s("rect", { class: "span", x: x(low), y: 6, width: Math.max(x(high) - x(low), 2), height: FLOOR - 6, rx: 3 }),
-    s("line", { class: "marker", x1: x(value), x2: x(value), y1: 6, y2: FLOOR }),
-    s("circle", { class: "marker-head", cx: x(value), cy: 6, r: 5 }),
-  );
+/** What a value may be, behind the bars; and the value, before them. */
+function interval({ value, low = value, high = value }, x) {
+  return s("rect", { class: "span", x: x(low), y: 6, width: Math.max(x(high) - x(low), 2), height: FLOOR - 6, rx: 3 });
+}
+
+function pointer({ value }, x) {
+  const line = s("line", { class: "marker", x1: x(value), x2: x(value), y1: 6, y2: FLOOR });
+  return [line, s("circle", { class: "marker-head", cx: x(value), cy: 6, r: 5 })];
 }
 
 /** The drawing with what stands below it from left to right; as text, so that it stays as large on narrow screens. */

@@ -53,12 +53,9 @@ export function tell(text) {
   requestAnimationFrame(() => (told.textContent = text));
 }
 
-let last = 0;
-
-/** An id that nothing else on the page has. */
-export function newId(name) {
-  last += 1;
-  return `${name}-${last}`;
+/** After the browser could draw and hear: what is long is done in parts, with this between them. */
+export function painted() {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** Calls it every so many milliseconds while the page is looked at, until the signal; waits for what it returns. */

@@ -1,11 +1,13 @@
 // A map of California with a point for each record, drawn on a canvas as the records come.
 
-import { fill, h } from "./dom.js";
+import { fill, h, painted } from "./dom.js";
 import { COLOURS, colours, ramp } from "./palette.js";
 import { OUTLINE } from "./california.js";
 import { count } from "./format.js";
 
 const [WEST, EAST, SOUTH, NORTH] = [-124.7, -113.9, 32.3, 42.2];
+const MANY = 5000; // points, which are drawn smaller then
+const AT_ONCE = 10_000;
 const MIDDLE = Math.cos(((SOUTH + NORTH) / 2) * (Math.PI / 180));
 
 export const hasPlaces = (names) => names.includes("longitude") && names.includes("latitude");
@@ -16,6 +18,8 @@ export class PlaceMap {
   #context;
   #range = null;
   #labels = [];
+  #left;
+  #top;
 
   constructor({ isValue, write, signal }) {
     Object.assign(this, { isValue, write });
@@ -44,15 +48,17 @@ export class PlaceMap {
   }
 
   /** Colours once more, now that all values are known, and says in words what can be seen. */
-  finish() {
+  async finish() {
     if (this.isValue) this.#range = middleRange(this.#values);
     this.#points.colour = this.#values.map((value) => this.#colourOf(value));
-    this.#resize();
-    this.canvas.setAttribute(
-      "aria-label",
-      `Map of California with ${count(this.#values.length)} records. ${this.#words()}`,
-    );
-    this.text.textContent = this.#words();
+    this.#frame();
+    for (let from = 0; from < this.#values.length; from += AT_ONCE) {
+      this.#draw(from, from + AT_ONCE);
+      await painted();
+    }
+    const words = this.#words();
+    this.canvas.setAttribute("aria-label", `Map of California with ${count(this.#values.length)} records. ${words}`);
+    this.text.textContent = words;
     fill(this.legend, ...this.#key());
   }
 
@@ -66,22 +72,27 @@ export class PlaceMap {
   }
 
   #resize() {
-    const { clientWidth, clientHeight } = this.canvas;
-    const scale = devicePixelRatio;
-    Object.assign(this.canvas, { width: clientWidth * scale, height: clientHeight * scale });
-    this.#context = this.canvas.getContext("2d");
-    const fit = Math.min(this.canvas.width / ((EAST - WEST) * MIDDLE), this.canvas.height / (NORTH - SOUTH)) * 0.97;
-    const left = (this.canvas.width - (EAST - WEST) * MIDDLE * fit) / 2;
-    const top = (this.canvas.height - (NORTH - SOUTH) * fit) / 2;
-    this.at = (longitude, latitude) => [left + (longitude - WEST) * MIDDLE * fit, top + (NORTH - latitude) * fit];
-    this.#coast();
+    this.#frame();
     this.#draw(0);
+  }
+
+  /** An empty map of the size that there is. */
+  #frame() {
+    const { clientWidth, clientHeight } = this.canvas;
+    const [width, height] = [clientWidth * devicePixelRatio, clientHeight * devicePixelRatio];
+    Object.assign(this.canvas, { width, height });
+    this.#context = this.canvas.getContext("2d");
+    const tall = Math.min(width / ((EAST - WEST) * MIDDLE), height / (NORTH - SOUTH)) * 0.97;
+    const wide = tall * MIDDLE;
+    this.#left = (longitude) => (width - (EAST - WEST) * wide) / 2 + (longitude - WEST) * wide;
+    this.#top = (latitude) => (height - (NORTH - SOUTH) * tall) / 2 + (NORTH - latitude) * tall;
+    this.#coast();
   }
 
   #coast() {
     const style = getComputedStyle(this.canvas);
     this.#context.beginPath();
-    OUTLINE.forEach(([longitude, latitude]) => this.#context.lineTo(...this.at(longitude, latitude)));
+    OUTLINE.forEach(([longitude, latitude]) => this.#context.lineTo(this.#left(longitude), this.#top(latitude)));
     this.#context.closePath();
     this.#context.fillStyle = style.getPropertyValue("--surface");
     this.#context.strokeStyle = style.getPropertyValue("--line-strong");
@@ -91,17 +102,22 @@ export class PlaceMap {
   }
 
   /** A colour at a time: setting it for each of 50,000 points takes longer than drawing them. */
-  #draw(from) {
+  #draw(from, to = Infinity) {
     if (!this.#context) return;
     const { x, y, colour } = this.#points;
-    const size = (x.length > 5000 ? 2 : 3.5) * devicePixelRatio;
+    const size = Math.round((x.length > MANY ? 2 : 3.5) * devicePixelRatio);
+    const piles = colours(this.isValue).map(() => []);
+    for (let place = from; place < Math.min(to, x.length); place += 1) piles[colour[place]].push(place);
     this.#context.globalAlpha = 0.75;
     colours(this.isValue).forEach((name, number) => {
       this.#context.fillStyle = name;
-      for (let place = from; place < x.length; place += 1) {
-        if (colour[place] !== number) continue;
-        const [left, top] = this.at(x[place], y[place]);
-        this.#context.fillRect(left - size / 2, top - size / 2, size, size);
+      for (const place of piles[number]) {
+        this.#context.fillRect(
+          Math.round(this.#left(x[place]) - size / 2),
+          Math.round(this.#top(y[place]) - size / 2),
+          size,
+          size,
+        );
       }
     });
     this.#context.globalAlpha = 1;

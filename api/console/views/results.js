@@ -1,7 +1,7 @@
 // What came out of a job: how the outputs are spread, where, if the records have a place, and all of it as files.
 
 import { bars, binned, histogram } from "../charts.js";
-import { fill, h } from "../dom.js";
+import { fill, h, painted } from "../dom.js";
 import { amounts, count, many } from "../format.js";
 import { PlaceMap, hasPlaces } from "../map.js";
 import { MOST, outputs } from "../outputs.js";
@@ -35,13 +35,8 @@ async function draw(job, { isValue, version, chart, map, signal }) {
     map?.add(part.longitude, part.latitude, found);
     await painted();
   }
-  map?.finish();
+  await map?.finish();
   fill(chart, ...(isValue ? spread(all, amounts(version)) : shares(all)), part(job, all));
-}
-
-/** After the browser has drawn: tens of thousands of points come in parts, and the page stays quick between them. */
-function painted() {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 function spread(values, write) {

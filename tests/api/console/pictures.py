@@ -11,7 +11,7 @@ from tests.api.console.browser import Visit, chromium
 
 FOLDER = Path(__file__).parents[3] / "docs" / "images"
 LIGHT: dict[str, Any] = {"color_scheme": "light"}
-DARK: dict[str, Any] = {"color_scheme": "dark"}
+DARK: dict[str, Any] = {"color_scheme": "dark", "viewport": {"width": 1180, "height": 860}}
 NARROW: dict[str, Any] = {"color_scheme": "light", "viewport": {"width": 360, "height": 780}}
 
 
