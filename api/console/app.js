@@ -44,8 +44,9 @@ async function show() {
   const { signal } = leaving;
   const [path, query] = location.hash.split("?");
   const [pattern, view] = ROUTES.find(([route]) => route.test(path)) ?? [/^/, predict];
-  const given = (pattern.exec(path) ?? []).slice(1).map((part) => part && decodeURIComponent(part));
+  document.querySelectorAll("dialog").forEach((dialog) => dialog.close());
   try {
+    const given = (pattern.exec(path) ?? []).slice(1).map((part) => part && decodeURIComponent(part));
     if (key() && !session.user) session.user = await get("/users/me", {}, signal);
     frame(path);
     const page = h("div", { class: "page" });

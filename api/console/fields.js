@@ -100,7 +100,7 @@ function valueOf(text, kind, nullable) {
   if (text.trim() === MISSING) return nullable ? null : undefined;
   if (kind === "boolean") return text === "true";
   if (kind !== "number") return text;
-  const number = Number(text.replace(/(?<=\d),(?=\d{3}(\D|$))/g, ""));
+  const number = Number(text); // with a comma it is none: here a thousand is meant by it, there a decimal
   return Number.isFinite(number) ? number : text;
 }
 

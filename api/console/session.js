@@ -16,7 +16,7 @@ export function keep(secret) {
 /** Takes the key out of the address, where neither history nor screen shall show it. */
 export function takeFromAddress() {
   if (!location.hash.startsWith(GIVEN)) return;
-  keep(decodeURIComponent(location.hash.slice(GIVEN.length)));
+  keep(location.hash.slice(GIVEN.length));
   session.user = null;
   history.replaceState(null, "", location.pathname);
 }

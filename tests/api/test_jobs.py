@@ -135,6 +135,7 @@ def test_queue_and_health(service: Service, http: httpx.Client) -> None:
     queue = http.get("/queue").json()
     assert [lane["lane"] for lane in queue["lanes"]] == ["single", "bulk"]
     assert queue["workers"][0]["slots"] == 2
+    assert queue["flower"] is None
     health = httpx.get(f"{service.url}/health").json()
     assert {health[part]["status"] for part in ("database", "redis", "workers", "models")} == {"ok"}
     assert httpx.get(f"{service.url}/health/ready").status_code == 200

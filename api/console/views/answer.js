@@ -55,7 +55,7 @@ async function place({ value, low, high }, version, signal) {
     typeof low === "number"
       ? `${percent(level)} of such records lie between ${write.full(low)} and ${write.full(high)}.`
       : "";
-  const known = version.metrics.quantiles;
+  const known = Array.isArray(version.metrics.quantiles) ? version.metrics.quantiles : null;
   const values = known ? [] : await earlier(version, signal);
   if (!known && values.length < ENOUGH) return h("p", {}, interval);
   const share = known ? rank(known, value) : values.filter((one) => one < value).length / values.length;

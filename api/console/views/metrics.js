@@ -53,7 +53,7 @@ function interval(found) {
 }
 
 function confusion(found) {
-  if (!found || found.labels.length > MOST_CLASSES) return null;
+  if (!Array.isArray(found?.labels) || found.labels.length > MOST_CLASSES) return null;
   const columns = ["is, and told", ...found.labels.map((label) => ({ name: String(label), right: true }))];
   return table(
     "Rows by their class and what they were told to be",

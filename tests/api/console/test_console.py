@@ -49,6 +49,24 @@ def test_every_module_is_at_most_two_pages_long() -> None:
     assert [path.name for path in FILES.rglob("*.js") if len(path.read_text().splitlines()) > 200] == []
 
 
+READ_IN_PARTS = """async ([text, size]) => {
+    const { rowsIn } = await import("/console/csv.js");
+    async function* parts() {
+        for (let at = 0; at < text.length; at += size) yield text.slice(at, at + size);
+    }
+    const found = [];
+    for await (const rows of rowsIn(parts())) found.push(...rows);
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_csv_is_read_as_python_reads_it_wherever_it_is_cut(visit: Visit, size: int) -> None:
+    text = 'a,b\n1,"x, ""y"""\n"line\nbreak",\n"",2\r\n3,\n4,"last, without an end"'
+    visit.page.goto("/")
+    assert visit.page.evaluate(READ_IN_PARTS, [text, size]) == list(csv.reader(text.splitlines(keepends=True)))
+
+
 def test_signing_in_and_out(visit: Visit, key: str) -> None:
     visit.expected = ("401",)
     page = visit.page
