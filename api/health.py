@@ -12,6 +12,7 @@ from api.openapi_headers import Documented
 from shared import health
 from shared.db import transaction
 from shared.errors import DatabaseAway
+from shared.settings import settings
 
 router = APIRouter(tags=["health"])
 
@@ -43,6 +44,7 @@ class Worker(BaseModel):
 class Queue(BaseModel):
     lanes: list[Lane]
     workers: list[Worker]
+    flower: str | None
 
 
 class Health(State):
@@ -93,10 +95,11 @@ def whole(response: Response) -> Health:
 
 @router.get("/queue", tags=["queue"])
 def queue(_: Calling) -> Queue:
-    """What waits and runs in each lane, and who works on it."""
+    """What waits and runs in each lane, who works on it, and where Flower shows the tasks, if that is known."""
     with transaction() as session:
         lanes, alive = health.lanes(session), health.workers(session)
-    return Queue.model_validate({"lanes": lanes, "workers": alive}, from_attributes=True)
+    found = {"lanes": lanes, "workers": alive, "flower": settings().flower_url or None}
+    return Queue.model_validate(found, from_attributes=True)
 
 
 def database() -> Readiness:

@@ -3,18 +3,30 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import bulk, docs, health, jobs, metrics, models, openapi, predict, predictions, problems, results, users
+from api import (
+    bulk,
+    docs,
+    health,
+    jobs,
+    metrics,
+    models,
+    openapi,
+    pages,
+    predict,
+    predictions,
+    problems,
+    results,
+    users,
+)
 from api.requests import Requests
 from api.state import State
 from shared.logs import configure
 from shared.settings import settings
 
-root = APIRouter()
 # What a page of another origin may read of an answer beside its body.
 EXPOSED = (
     "Content-Disposition",
@@ -28,17 +40,6 @@ EXPOSED = (
     "Retry-After",
     "X-Request-ID",
 )
-
-
-@root.get("/", tags=["health"])
-async def routes(request: Request) -> dict[str, Any]:
-    """The name, the version, and where to go from here."""
-    return {
-        "service": "Scoreline",
-        "version": version("scoreline-server"),
-        "docs": "/docs",
-        "routes": request.app.state.paths,
-    }
 
 
 @asynccontextmanager
@@ -73,7 +74,8 @@ def make_app() -> FastAPI:
         app.include_router(part)
         app.include_router(part, prefix="/api/v1", include_in_schema=False)
     app.include_router(docs.router)
-    app.include_router(root)
+    app.include_router(pages.root)
+    app.mount("/console", pages.files)
     problems.handle_all(app)
     if settings().cors_origins:
         app.add_middleware(

@@ -148,7 +148,8 @@ class Service:
             "MODELS_URL": os.environ.get("MODELS_URL") or str(self.state / "models"),
         }
         # One core a process: with two threads each, training beside the start of the others took 7 s instead of 1.
-        environment = {**os.environ, **addresses, "OMP_NUM_THREADS": "1"}
+        flower = {"FLOWER_URL": f"http://{HOST}:{self.flower_port}"}
+        environment = {**os.environ, **addresses, **flower, "OMP_NUM_THREADS": "1"}
         self.start_flower(environment)  # it needs no database, and there are two cores
         has_model = self.prepare(addresses, environment)
         self.start_worker(environment)

@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(words)] = Field(
         (), description="origins whose pages may call the API, separated by commas; none by default"
     )
+    flower_url: str = Field("", description="where Flower answers, for the link in the console; empty for no link")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_format: Literal["text", "json"] = Field("text", description="text for people, or json: an object a line")
 

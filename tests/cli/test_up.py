@@ -161,6 +161,8 @@ def test_flower_wants_its_password_and_knows_the_worker(launched: Launched) -> N
     assert stranger.stdout == b"401"
     known = subprocess.run(["curl", "-s", "-u", login, url], capture_output=True)
     assert len(orjson.loads(known.stdout)) == 1
+    queue = get(launched.port, "/queue", f"Bearer {launched.env['SCORELINE_API_KEY']}")
+    assert queue["flower"] == launched.env["FLOWER_URL"]
 
 
 def test_flower_only_shows(launched: Launched) -> None:

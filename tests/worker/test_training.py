@@ -79,6 +79,9 @@ def test_metrics_are_those_of_the_held_out_rows(house: Trained, census: Records)
     assert set(interval) == {"level", "half_width", "minimum", "coverage"}
     low = np.maximum(values - interval["half_width"], interval["minimum"])
     assert interval["coverage"] == pytest.approx(((low <= truth) & (truth <= values + interval["half_width"])).mean())
+    fitted = train_test_split(census.truth, test_size=0.2, random_state=42)[0]
+    lowest, *_, highest = metrics["quantiles"]
+    assert (lowest, metrics["quantiles"][20], highest) == (fitted.min(), np.median(fitted), fitted.max())
 
 
 def test_the_sample_can_be_learned(house: Trained) -> None:

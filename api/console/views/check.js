@@ -1,0 +1,133 @@
+// What is in a file and what is wrong with it, before it is sent: a dry run, which stores nothing.
+
+import { send } from "../api.js";
+import { h } from "../dom.js";
+import { bytes, count, duration, many } from "../format.js";
+import { badge, facts, panel, table, trouble } from "../parts.js";
+
+const MOST_SHOWN = 20;
+
+/** The panels: the first rows, the columns, and what the service says of them. */
+export async function check({ file, kind, ref, sample, schema, signal }) {
+  return [
+    firstRows(file, sample),
+    sample.columns.length ? columns(sample.columns, schema, ref) : null,
+    await rehearsal({ file, kind, ref, sample, signal }),
+  ].filter(Boolean);
+}
+
+function firstRows(file, { columns: names, rows }) {
+  const about = h(
+    "p",
+    { class: "quiet" },
+    bytes(file.size),
+    names.length
+      ? `, ${many(names.length, "column")}`
+      : ". Its rows are not read in the browser; the service checks them below.",
+  );
+  return panel(file.name, about, names.length ? table("The first rows", names, rows) : null);
+}
+
+function columns(names, schema, ref) {
+  const features = Object.keys(schema.properties);
+  const needed = new Set(schema.required);
+  const missing = features.filter((name) => !names.includes(name));
+  const others = names.filter((name) => !features.includes(name));
+  const list = (label, items, kind) =>
+    items.length > 0 && [
+      h("h3", {}, label),
+      h(
+        "ul",
+        { class: "matches" },
+        items.map((name) => h("li", {}, badge(name, kind))),
+      ),
+    ];
+  return panel(
+    "Columns",
+    list(
+      `Read by ${ref}`,
+      names.filter((name) => features.includes(name)),
+      "good",
+    ),
+    list(
+      "Missing, and needed",
+      missing.filter((name) => needed.has(name)),
+      "bad",
+    ),
+    list(
+      "Missing, taken as unknown",
+      missing.filter((name) => !needed.has(name)),
+      "pending",
+    ),
+    list("Not for the model; they come back beside the results", others, "other"),
+  );
+}
+
+async function rehearsal({ file, kind, ref, sample, signal }) {
+  if (!sample.body)
+    return panel(
+      "Check",
+      h(
+        "p",
+        {},
+        `${bytes(file.size)} are too many to be sent twice, so this file is checked when it is sent. A record that is wrong fails alone.`,
+      ),
+    );
+  const isPart = sample.body !== file;
+  const headers = { "Content-Type": kind.type, ...(!isPart && kind.packed ? { "Content-Encoding": "gzip" } : {}) };
+  try {
+    const answer = await send("POST", "/jobs", {
+      query: { model: ref, dry_run: true },
+      body: sample.body,
+      headers,
+      signal,
+    });
+    return findings(await answer.json(), sample, isPart);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return panel("Check", trouble(error));
+  }
+}
+
+function findings({ records, errors, warnings, estimated_seconds: seconds }, sample, isPart) {
+  const looked = sample.whole
+    ? "All of it was looked at; nothing is stored yet."
+    : `The first ${bytes(sample.body.length)} were looked at; nothing is stored yet.`;
+  const beyond = Object.entries(warnings.outside ?? warnings ?? {});
+  const shown = errors
+    .slice(0, MOST_SHOWN)
+    .map((one) => [count(one.record ?? 0), one.line ?? "", one.column ?? "", one.detail]);
+  return panel(
+    "Check",
+    h("p", { class: "quiet" }, looked),
+    facts([
+      ["records", count(records.total)],
+      ["can be scored", count(records.valid)],
+      ["cannot", records.invalid ? badge(count(records.invalid), "bad") : count(0)],
+      sample.whole && ["should take", seconds === null ? "no worker is there" : duration(seconds)],
+    ]),
+    beyond.length > 0 &&
+      h(
+        "p",
+        {},
+        "Beyond what the model has seen, and scored all the same: ",
+        beyond.map(([name, rows]) => `${name} in ${many(rows, "record")}`).join(", "),
+        ".",
+      ),
+    shown.length > 0 && [
+      h("p", {}, "These fail alone, each with its reason; the others are scored."),
+      table(
+        "What is wrong",
+        [{ name: "record", right: true }, { name: "line", right: true }, "column", "what is wrong"],
+        shown,
+        "wraps",
+      ),
+    ],
+    records.invalid > shown.length &&
+      h(
+        "p",
+        { class: "quiet" },
+        `and ${count(records.invalid - shown.length)} more${isPart && !sample.whole ? " in this part" : ""}`,
+      ),
+  );
+}

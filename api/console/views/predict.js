@@ -1,0 +1,95 @@
+// One record in, its output at once.
+
+import { get, newKey, send } from "../api.js";
+import { chooser, catalogue, references } from "../catalogue.js";
+import { fill, h, tell } from "../dom.js";
+import { fieldsOf } from "../fields.js";
+import { empty, heading, panel, trouble } from "../parts.js";
+import { answer } from "./answer.js";
+
+const WAIT_SECONDS = 10;
+
+export async function show(page, { given: [wanted], signal }) {
+  const found = references(await catalogue(signal));
+  if (!found.length) {
+    fill(
+      page,
+      heading("One record"),
+      panel("", empty("There is no model yet", "Run ", h("code", {}, "scoreline train housing"), ", and come back.")),
+    );
+    return;
+  }
+  const [ref, , version] = found.find(([name]) => name === wanted) ?? found[0];
+  const at = encodeURIComponent(ref);
+  const [schema, example] = await Promise.all([
+    get(`/models/${at}/schema`, {}, signal),
+    get(`/models/${at}/example`, {}, signal),
+  ]);
+  const fields = fieldsOf(schema, example);
+  const wrong = h("div", {});
+  const output = h(
+    "div",
+    { class: "stack" },
+    panel("The answer", empty("Nothing is scored yet", "Change what you like in the example, then press Score.")),
+  );
+  const button = h("button", { class: "primary" }, "Score");
+  const score = async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      await scored({ ref, version, record: fields.record(), fields, wrong, output, signal });
+    } finally {
+      button.disabled = false;
+    }
+  };
+  fill(
+    page,
+    heading(version.model === "housing" ? "Price one house" : "Score one record"),
+    h(
+      "div",
+      { class: "columns" },
+      h(
+        "form",
+        { class: "panel", onsubmit: score, novalidate: true },
+        chooser(found, ref, (name) => (location.hash = `#/predict/${encodeURIComponent(name)}`)),
+        fields.element,
+        wrong,
+        h(
+          "div",
+          { class: "actions" },
+          button,
+          h("button", { type: "button", onclick: () => fields.fill(example) }, "Back to the example"),
+          h("button", { type: "button", onclick: () => fields.fill({}) }, "Clear"),
+        ),
+      ),
+      output,
+    ),
+  );
+}
+
+async function scored({ ref, version, record, fields, wrong, output, signal }) {
+  fields.mark([]);
+  fill(wrong);
+  const began = performance.now();
+  try {
+    const job = await finished(ref, record, signal);
+    const took = performance.now() - began;
+    fill(output, ...(await answer({ job, version, record, ref, took, signal })));
+    output.firstElementChild.scrollIntoView({ block: "nearest" });
+    tell(`Scored. ${output.querySelector(".answer")?.textContent ?? ""}`);
+  } catch (error) {
+    if (signal.aborted || error.name === "AbortError") return;
+    const lost = fields.mark(error.errors ?? []);
+    if (lost.length || !error.errors?.length) fill(wrong, trouble(error));
+    else tell(error.message);
+  }
+}
+
+/** The finished job; sent under a key, so that it is one job however often it has to be sent. */
+async function finished(ref, record, signal) {
+  const headers = { Prefer: `wait=${WAIT_SECONDS}`, "Idempotency-Key": newKey() };
+  const sent = await send("POST", `/predict/${encodeURIComponent(ref)}`, { json: record, headers, signal });
+  let job = await sent.json();
+  while (!job.finished_at) job = await get(`/jobs/${job.id}`, { wait: WAIT_SECONDS }, signal);
+  return job;
+}
