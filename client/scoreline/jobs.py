@@ -75,21 +75,32 @@ async def wait(job: Job, timeout: float | None = None) -> Job:
     return job
 
 
-async def results(job: "AnyJob", out: Where | None = None, format: str | None = None, follow: bool = True) -> Any:  # noqa: A002
+async def results(
+    job: "AnyJob",
+    out: Where | None = None,
+    format: str | None = None,  # noqa: A002
+    follow: bool = True,
+    raw: bool = False,
+) -> Any:
     """The results as a DataFrame of pandas; or written to `out`, in the format that its name says, else CSV.
 
     They come as they are scored, until the job is finished; without `follow`, only what is settled by now. A file is
-    packed if its name ends in `.gz`, and replaced only when everything has come.
+    packed if its name ends in `.gz`, and replaced only when everything has come. In CSV an apostrophe stands before
+    what a spreadsheet would run as a formula, unless it is to be `raw`.
     """
     if out is None:
         return await frame_of(job, follow)
     with sink(out) as opened:
-        await collect(job, opened, format or form_of(out), follow)
+        await collect(job, opened, wanted(format or form_of(out), raw), follow)
     return out
 
 
 def form_of(out: Where) -> str:
     return result_format(Path(out)) if isinstance(out, str | Path) else "csv"
+
+
+def wanted(form: str, raw: bool) -> Query:
+    return {"format": form, "raw": "true"} if raw else {"format": form}
 
 
 async def frame_of(job: "AnyJob", follow: bool) -> Any:
@@ -98,13 +109,13 @@ async def frame_of(job: "AnyJob", follow: bool) -> Any:
     with TemporaryDirectory(prefix="scoreline-") as folder:
         path = Path(folder, "results.parquet")
         with sink(path) as opened:
-            await collect(job, opened, "parquet", follow)
+            await collect(job, opened, {"format": "parquet"}, follow)
         return await job.service.link.aside(lambda: pandas_frames.read(path))
 
 
-async def collect(job: "AnyJob", opened: Sink, form: str, follow: bool) -> None:
+async def collect(job: "AnyJob", opened: Sink, query: Query, follow: bool) -> None:
     """Writes the results; the job is finished then, if they were followed."""
-    path, query = address("jobs", job.id, "results"), {"format": form}
+    path = address("jobs", job.id, "results")
     if follow and not job.is_finished and await followed(job, path, query, opened):
         await wait(job)
         return
@@ -147,9 +158,9 @@ async def errors(job: "AnyJob", most: int | None = None) -> list[Answer]:
     return await patiently(job.service.link, read)
 
 
-async def write_errors(job: "AnyJob", out: Where, format: str | None = None) -> None:  # noqa: A002
+async def write_errors(job: "AnyJob", out: Where, format: str | None = None, raw: bool = False) -> None:  # noqa: A002
     """The same as a file, written as results are."""
-    path, query = address("jobs", job.id, "errors"), {"format": format or form_of(out)}
+    path, query = address("jobs", job.id, "errors"), wanted(format or form_of(out), raw)
     with sink(out) as opened:
         await patiently(job.service.link, lambda: download(job.service, path, query, opened))
 

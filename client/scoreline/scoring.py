@@ -96,7 +96,7 @@ async def results(job: AnyJob, kind: Kind | None, frame: Any, shown: Display) ->
             path = Path(folder, "results.parquet")
             async with job.service.link.beside(look):
                 with sink(path) as opened:
-                    await jobs.collect(job, opened, "parquet", follow=True)
+                    await jobs.collect(job, opened, {"format": "parquet"}, follow=True)
             shown.scored(job)
             return await job.service.link.aside(lambda: kind.join(frame, path) if kind else read(path))
     except (KeyboardInterrupt, ScorelineError) as error:

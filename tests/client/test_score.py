@@ -157,6 +157,15 @@ def test_through_a_pipe(env: Env, folder: Path) -> None:
     assert "2 records, 0 failed" in done.stderr
 
 
+@pytest.mark.parametrize(("options", "expected"), [((), "'=1+1"), (("--raw",), "=1+1")])
+def test_a_formula_is_not_run_by_who_opens_the_results(
+    env: Env, folder: Path, options: tuple[str, ...], expected: str
+) -> None:
+    written(folder / "houses.csv", houses(1, note="=1+1"))
+    assert run("score", "houses.csv", *options, env=env, folder=folder).returncode == 0
+    assert read(folder / "houses.scored.csv")[0]["note"] == expected
+
+
 def test_detach_and_come_back(env: Env, folder: Path, http: httpx.Client) -> None:
     written(folder / "houses.csv", [*houses(2), *houses(1, latitude="far")])
     words = ("--detach", "--name", "spring", "--meta", "town=Oakland", "-o", "out of it.csv")

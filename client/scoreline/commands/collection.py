@@ -19,16 +19,16 @@ def target(out: str) -> AbstractContextManager[Sink]:
     return nullcontext(Sink(sys.stdout.buffer, rewinds=False)) if out == "-" else sink(out)
 
 
-def collect(job: Job, opened: Sink, form: str, out: str) -> Job:
+def collect(job: Job, opened: Sink, form: str, out: str, raw: bool) -> Job:
     """The finished job, its results written; whoever interrupts that learns how to come back."""
     try:
         with display(out) as shown, watched(job, shown):
-            job.results(opened, form)
+            job.results(opened, form, raw=raw)
         return job.wait()
     except KeyboardInterrupt:
-        say_how_to_come_back(job.id, out, form)
+        say_how_to_come_back(job.id, out, form, raw)
         raise click.exceptions.Exit(INTERRUPTED) from None
     except ScorelineError as error:
         if not isinstance(error, Refused) or error.status != NOT_THERE:
-            say_how_to_come_back(job.id, out, form)
+            say_how_to_come_back(job.id, out, form, raw)
         raise

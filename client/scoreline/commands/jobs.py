@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from scoreline.client import Client
+from scoreline.commands import options
 from scoreline.commands.collection import collect, target
 from scoreline.commands.completion import job_ids, model_names
 from scoreline.commands.options import a_job, as_json
@@ -96,7 +97,8 @@ def show_change(job: Job, as_json: bool) -> None:
 @click.option(
     "--format", "form", type=click.Choice(sorted({*FORMATS.values()})), help="Unless the file's name says it."
 )
-def results(job: str, out: str, errors_only: bool, form: str | None) -> None:
+@options.raw
+def results(job: str, out: str, errors_only: bool, form: str | None, raw: bool) -> None:
     """Writes the results of a job; while it runs, they are written as they are scored.
 
     \b
@@ -107,16 +109,16 @@ def results(job: str, out: str, errors_only: bool, form: str | None) -> None:
     with Client() as client:
         found = client.job(job)
         if errors_only:
-            write_errors(found, out, form)
+            write_errors(found, out, form, raw)
             return
         with target(out) as opened:
-            found = collect(found, opened, form, out)
+            found = collect(found, opened, form, out, raw)
         say_outcome(found, out)
     raise click.exceptions.Exit(exit_code(found))
 
 
-def write_errors(job: Job, out: str, form: str) -> None:
+def write_errors(job: Job, out: str, form: str, raw: bool) -> None:
     with target(out) as opened:
-        job.write_errors(opened, form)
+        job.write_errors(opened, form, raw)
     if not job.is_finished:
         say("the job is not finished: these are its errors so far")

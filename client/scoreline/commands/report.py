@@ -64,10 +64,12 @@ def exit_code(job: Job) -> int:
     return WITH_FAILURES if job.records.failed else DONE
 
 
-def say_how_to_come_back(job: str, out: str, form: str) -> None:
+def say_how_to_come_back(job: str, out: str, form: str, raw: bool) -> None:
     to = [] if out == "-" else ["-o", shlex.quote(out)]
     if named(Path(out)).extension not in FORMATS:
         to += ["--format", form]
+    if raw:
+        to.append("--raw")
     say("the service goes on with the job and keeps its results; to look at it, to get them, to end it:")
     for command in (f"jobs {job}", f"results {job} {' '.join(to)}", f"cancel {job}"):
         say(f"  scoreline {command}")

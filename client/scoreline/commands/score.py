@@ -37,8 +37,16 @@ from scoreline.uploads import Upload
 @click.option("--name", help="A name for the job.")
 @click.option("--meta", multiple=True, metavar="KEY=VALUE", help="Kept with the job; may be given 16 times.")
 @click.option("--detach", is_flag=True, help="Print the id of the job and do not wait for it.")
+@options.raw
 def score(
-    file: str, out: str | None, model: str, on_error: str, name: str | None, meta: tuple[str, ...], detach: bool
+    file: str,
+    out: str | None,
+    model: str,
+    on_error: str,
+    name: str | None,
+    meta: tuple[str, ...],
+    detach: bool,
+    raw: bool,
 ) -> None:
     """Scores the records of FILE, or of the CSV that comes in on -.
 
@@ -56,9 +64,9 @@ def score(
             if detach:
                 job = submitted(client, path, out, asked)
                 click.echo(job.id)
-                say_how_to_come_back(job.id, out, form)
+                say_how_to_come_back(job.id, out, form, raw)
             else:
-                raise click.exceptions.Exit(exit_code(scored(client, path, out, form, asked)))
+                raise click.exceptions.Exit(exit_code(scored(client, path, out, form, asked, raw)))
     except KeyboardInterrupt:
         raise click.exceptions.Exit(INTERRUPTED) from None
 
@@ -96,13 +104,13 @@ def where_to(path: Path, out: str | None) -> tuple[str, str]:
     return out, result_format(Path(out))
 
 
-def scored(client: Client, path: Path, out: str, form: str, asked: dict[str, Any]) -> Job:
+def scored(client: Client, path: Path, out: str, form: str, asked: dict[str, Any], raw: bool) -> Job:
     """The job, finished, its results in place. The place is tried first: nothing is scored that cannot be kept."""
     begun = time.monotonic()
     with target(out) as opened:
         job = submitted(client, path, out, asked)
         say(f"job {job.id}: {records(job.records.total)} for {job.model}; Ctrl-C leaves it to go on by itself")
-        job = collect(job, opened, form, out)
+        job = collect(job, opened, form, out, raw)
         if job.status != "succeeded":
             keep_what_was_there(job, out)
     say_outcome(job, out, time.monotonic() - begun)
