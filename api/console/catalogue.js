@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
+import { empty } from "./parts.js";
 
 const CHAMPION = "champion";
 
@@ -40,6 +41,10 @@ export function chooser(found, ref, chosen) {
     h("label", { for: "model" }, "Model"),
     h("select", { id: "model", onchange: (event) => chosen(event.target.value) }, options),
   );
+}
+
+export function noModel() {
+  return empty("There is no model yet", "Run ", h("code", {}, "scoreline train housing"), ", and come back.");
 }
 
 export function state(version) {

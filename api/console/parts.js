@@ -8,6 +8,9 @@ export const STATUSES = ["pending", "running", ...FINISHED];
 
 export const isFinished = (job) => FINISHED.has(job.status);
 
+/** Features of which records lie beyond what the model has seen, each with how many. */
+export const outside = (warnings) => Object.entries(warnings.outside_training_range ?? {});
+
 /** The heading of a view, which is also the title of the page and what the keyboard is at after a change of view. */
 export function heading(text, ...beside) {
   document.title = `${text} · Scoreline`;
@@ -110,20 +113,26 @@ async function copied(button, text) {
 }
 
 /** Asks before something that cannot be taken back; resolves to whether it was meant. */
-export function sure(question, explanation, verb) {
+export async function sure(question, explanation, verb) {
+  return (await ask(question, explanation, verb)) !== null;
+}
+
+/** Asks in a dialog; resolves to the value of `input`, to nothing without one, and to null if it was not meant. */
+export function ask(question, explanation, verb, field = null, input = null) {
+  const id = "question";
   return new Promise((resolve) => {
-    const dialog = h(
-      "dialog",
-      { "aria-labelledby": "sure", onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes")) },
-      h("h2", { id: "sure" }, question),
-      h("p", {}, explanation),
-      h(
-        "div",
-        { class: "actions" },
-        h("button", { type: "button", class: "primary", onclick: () => dialog.close("yes") }, verb),
-        h("button", { type: "button", onclick: () => dialog.close("no") }, "Not now"),
-      ),
-    );
+    const closed = () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes" ? input?.value.trim() : null);
+    };
+    const meant = (event) => {
+      event.preventDefault();
+      dialog.close("yes");
+    };
+    const no = h("button", { type: "button", onclick: () => dialog.close("no") }, "Not now");
+    const buttons = h("div", { class: "actions" }, h("button", { class: "primary" }, verb), no);
+    const form = h("form", { class: "stack", onsubmit: meant }, h("p", {}, explanation), field, buttons);
+    const dialog = h("dialog", { "aria-labelledby": id, onclose: closed }, h("h2", { id }, question), form);
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { bars, binned, fromQuantiles, histogram, rank } from "../charts.js";
 import { h } from "../dom.js";
 import { amounts, between, figure, milliseconds, percent } from "../format.js";
-import { badge, facts, panel, snippet, trouble } from "../parts.js";
+import { badge, facts, outside, panel, snippet, trouble } from "../parts.js";
 import { curlLine, pythonLines } from "../lines.js";
 
 const EARLIER = 1000;
@@ -76,7 +76,7 @@ async function earlier(version, signal) {
 }
 
 function beyond(job) {
-  const names = Object.keys(job.warnings.outside ?? job.warnings ?? {});
+  const names = outside(job.warnings).map(([name]) => name);
   return names.length ? h("p", { class: "quiet" }, `Beyond what the model has seen: ${names.join(", ")}.`) : null;
 }
 

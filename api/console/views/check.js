@@ -3,7 +3,7 @@
 import { send } from "../api.js";
 import { h } from "../dom.js";
 import { bytes, count, duration, many } from "../format.js";
-import { badge, facts, panel, table, trouble } from "../parts.js";
+import { badge, facts, outside, panel, table, trouble } from "../parts.js";
 
 const MOST_SHOWN = 20;
 
@@ -82,52 +82,40 @@ async function rehearsal({ file, kind, ref, sample, signal }) {
       headers,
       signal,
     });
-    return findings(await answer.json(), sample, isPart);
+    return findings(await answer.json(), sample);
   } catch (error) {
     if (signal.aborted) throw error;
     return panel("Check", trouble(error));
   }
 }
 
-function findings({ records, errors, warnings, estimated_seconds: seconds }, sample, isPart) {
-  const looked = sample.whole
-    ? "All of it was looked at; nothing is stored yet."
-    : `The first ${bytes(sample.body.length)} were looked at; nothing is stored yet.`;
-  const beyond = Object.entries(warnings.outside ?? warnings ?? {});
-  const shown = errors
-    .slice(0, MOST_SHOWN)
-    .map((one) => [count(one.record ?? 0), one.line ?? "", one.column ?? "", one.detail]);
+function findings({ records, errors, warnings, estimated_seconds: seconds }, sample) {
+  const size = sample.whole ? "All of it was" : `The first ${bytes(sample.body.length)} were`;
   return panel(
     "Check",
-    h("p", { class: "quiet" }, looked),
+    h("p", { class: "quiet" }, `${size} looked at; nothing is stored yet.`),
     facts([
       ["records", count(records.total)],
       ["can be scored", count(records.valid)],
       ["cannot", records.invalid ? badge(count(records.invalid), "bad") : count(0)],
       sample.whole && ["should take", seconds === null ? "no worker is there" : duration(seconds)],
     ]),
-    beyond.length > 0 &&
-      h(
-        "p",
-        {},
-        "Beyond what the model has seen, and scored all the same: ",
-        beyond.map(([name, rows]) => `${name} in ${many(rows, "record")}`).join(", "),
-        ".",
-      ),
-    shown.length > 0 && [
-      h("p", {}, "These fail alone, each with its reason; the others are scored."),
-      table(
-        "What is wrong",
-        [{ name: "record", right: true }, { name: "line", right: true }, "column", "what is wrong"],
-        shown,
-        "wraps",
-      ),
-    ],
-    records.invalid > shown.length &&
-      h(
-        "p",
-        { class: "quiet" },
-        `and ${count(records.invalid - shown.length)} more${isPart && !sample.whole ? " in this part" : ""}`,
-      ),
+    beyond(outside(warnings)),
+    errors.length > 0 && faults(errors.slice(0, MOST_SHOWN), records.invalid),
   );
+}
+
+function beyond(found) {
+  const said = found.map(([name, rows]) => `${name} in ${many(rows, "record")}`);
+  return said.length > 0 && h("p", {}, `Beyond what the model has seen, and scored all the same: ${said.join(", ")}.`);
+}
+
+function faults(errors, invalid) {
+  const columns = [{ name: "record", right: true }, { name: "line", right: true }, "column", "what is wrong"];
+  const rows = errors.map((one) => [count(one.record ?? 0), one.line ?? "", one.column ?? "", one.detail]);
+  return [
+    h("p", {}, "These fail alone, each with its reason; the others are scored."),
+    table("What is wrong", columns, rows, "wraps"),
+    invalid > rows.length && h("p", { class: "quiet" }, `and ${count(invalid - rows.length)} more`),
+  ];
 }

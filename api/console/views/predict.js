@@ -1,7 +1,7 @@
 // One record in, its output at once.
 
 import { get, newKey, send } from "../api.js";
-import { chooser, catalogue, references } from "../catalogue.js";
+import { catalogue, chooser, noModel, references } from "../catalogue.js";
 import { fill, h, tell } from "../dom.js";
 import { fieldsOf } from "../fields.js";
 import { empty, heading, panel, trouble } from "../parts.js";
@@ -12,59 +12,31 @@ const WAIT_SECONDS = 10;
 export async function show(page, { given: [wanted], signal }) {
   const found = references(await catalogue(signal));
   if (!found.length) {
-    fill(
-      page,
-      heading("One record"),
-      panel("", empty("There is no model yet", "Run ", h("code", {}, "scoreline train housing"), ", and come back.")),
-    );
+    fill(page, heading("One record"), panel("", noModel()));
     return;
   }
   const [ref, , version] = found.find(([name]) => name === wanted) ?? found[0];
-  const at = encodeURIComponent(ref);
-  const [schema, example] = await Promise.all([
-    get(`/models/${at}/schema`, {}, signal),
-    get(`/models/${at}/example`, {}, signal),
-  ]);
-  const fields = fieldsOf(schema, example);
-  const wrong = h("div", {});
-  const output = h(
-    "div",
-    { class: "stack" },
-    panel("The answer", empty("Nothing is scored yet", "Change what you like in the example, then press Score.")),
-  );
+  const at = `/models/${encodeURIComponent(ref)}`;
+  const [schema, example] = await Promise.all([get(`${at}/schema`, {}, signal), get(`${at}/example`, {}, signal)]);
+  const choose = chooser(found, ref, (name) => (location.hash = `#/predict/${encodeURIComponent(name)}`));
+  const hint = empty("Nothing is scored yet", "Change what you like in the example, then press Score.");
+  const output = h("div", { class: "stack" }, panel("The answer", hint));
+  const title = version.model === "housing" ? "Price one house" : "Score one record";
+  const asked = { ref, version, output, signal, wrong: h("div", {}), fields: fieldsOf(schema, example) };
+  fill(page, heading(title), h("div", { class: "columns" }, form(asked, choose, example), output));
+}
+
+function form(asked, choose, example) {
   const button = h("button", { class: "primary" }, "Score");
+  const other = (name, record) => h("button", { type: "button", onclick: () => asked.fields.fill(record) }, name);
   const score = async (event) => {
     event.preventDefault();
     button.disabled = true;
-    try {
-      await scored({ ref, version, record: fields.record(), fields, wrong, output, signal });
-    } finally {
-      button.disabled = false;
-    }
+    await scored({ ...asked, record: asked.fields.record() }).finally(() => (button.disabled = false));
   };
-  fill(
-    page,
-    heading(version.model === "housing" ? "Price one house" : "Score one record"),
-    h(
-      "div",
-      { class: "columns" },
-      h(
-        "form",
-        { class: "panel", onsubmit: score, novalidate: true },
-        chooser(found, ref, (name) => (location.hash = `#/predict/${encodeURIComponent(name)}`)),
-        fields.element,
-        wrong,
-        h(
-          "div",
-          { class: "actions" },
-          button,
-          h("button", { type: "button", onclick: () => fields.fill(example) }, "Back to the example"),
-          h("button", { type: "button", onclick: () => fields.fill({}) }, "Clear"),
-        ),
-      ),
-      output,
-    ),
-  );
+  const buttons = h("div", { class: "actions" }, button, other("Back to the example", example), other("Clear", {}));
+  const parts = [choose, asked.fields.element, asked.wrong, buttons];
+  return h("form", { class: "panel", onsubmit: score, novalidate: true }, parts);
 }
 
 async function scored({ ref, version, record, fields, wrong, output, signal }) {

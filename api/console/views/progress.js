@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 import { between, count, duration, many, moment } from "../format.js";
-import { badge, facts, isFinished } from "../parts.js";
+import { badge, facts, isFinished, outside } from "../parts.js";
 
 /** What stands in the panel; `rate` is records a second just now, null if that cannot be said. */
 export function progressOf(job, rate) {
@@ -44,7 +44,7 @@ function outlook(job) {
 }
 
 function beyond(job) {
-  const found = Object.entries(job.warnings.outside ?? job.warnings);
+  const found = outside(job.warnings);
   return found.length
     ? h(
         "p",

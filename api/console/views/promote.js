@@ -2,7 +2,7 @@
 
 import { get, send } from "../api.js";
 import { h } from "../dom.js";
-import { notice, trouble } from "../parts.js";
+import { ask, notice, trouble } from "../parts.js";
 
 const MOVED = 412;
 
@@ -10,12 +10,16 @@ const MOVED = 412;
 export async function promote(model, versions, signal, again) {
   const seen = await pointers(model, versions, signal);
   return async (version, verb) => {
-    const alias = await ask(version, verb, seen);
+    const alias = await wanted(version, verb, seen);
     if (!alias) return;
     const before = seen.get(alias);
     const headers = before ? { "If-Match": before.etag } : { "If-None-Match": "*" };
     try {
-      await send("PUT", `/models/${model}/aliases/${alias}`, { json: { version: version.version }, headers, signal });
+      await send("PUT", `/models/${model}/aliases/${encodeURIComponent(alias)}`, {
+        json: { version: version.version },
+        headers,
+        signal,
+      });
       await again(
         notice(
           `${model}@${alias} is ${version.ref} from the next request on. `,
@@ -36,7 +40,7 @@ async function pointers(model, versions, signal) {
 }
 
 async function pointer(model, alias, signal) {
-  const answer = await send("GET", `/models/${model}/aliases/${alias}`, { signal });
+  const answer = await send("GET", `/models/${model}/aliases/${encodeURIComponent(alias)}`, { signal });
   return { ...(await answer.json()), etag: answer.headers.get("ETag") };
 }
 
@@ -48,7 +52,7 @@ async function conflict(model, alias, signal) {
 function back({ model, alias, before, signal, again }) {
   const undo = async () => {
     const { etag } = await pointer(model, alias, signal);
-    await send("PUT", `/models/${model}/aliases/${alias}`, {
+    await send("PUT", `/models/${model}/aliases/${encodeURIComponent(alias)}`, {
       json: { version: before.version },
       headers: { "If-Match": etag },
       signal,
@@ -63,50 +67,14 @@ function back({ model, alias, before, signal, again }) {
 }
 
 /** The alias that was named; nothing if it was not meant. */
-function ask(version, verb, seen) {
-  return new Promise((resolve) => {
-    const name = h("input", {
-      id: "alias",
-      value: "champion",
-      list: "aliases",
-      pattern: "[a-z0-9][a-z0-9_\\-]*",
-      required: true,
-    });
-    const dialog = h(
-      "dialog",
-      {
-        "aria-labelledby": "promote",
-        onclose: () => (dialog.remove(), resolve(dialog.returnValue === "yes" ? name.value.trim() : "")),
-      },
-      h("h2", { id: "promote" }, `${verb}: ${version.ref}`),
-      h(
-        "p",
-        {},
-        "The next request that names the alias is scored by this version. Jobs that were accepted keep theirs.",
-      ),
-      h(
-        "form",
-        { class: "stack", onsubmit: (event) => (event.preventDefault(), dialog.close("yes")) },
-        h(
-          "div",
-          { class: "field" },
-          h("label", { for: "alias" }, "Alias"),
-          name,
-          h(
-            "datalist",
-            { id: "aliases" },
-            [...seen.keys()].map((value) => h("option", { value })),
-          ),
-        ),
-        h(
-          "div",
-          { class: "actions" },
-          h("button", { class: "primary" }, "Move the alias"),
-          h("button", { type: "button", onclick: () => dialog.close("no") }, "Not now"),
-        ),
-      ),
-    );
-    document.body.append(dialog);
-    dialog.showModal();
-  });
+function wanted(version, verb, seen) {
+  const about = "The next request that names the alias is scored by this version. Jobs that were accepted keep theirs.";
+  const known = h(
+    "datalist",
+    { id: "aliases" },
+    [...seen.keys()].map((value) => h("option", { value })),
+  );
+  const input = h("input", { id: "alias", value: "champion", list: "aliases", required: true });
+  const field = h("div", { class: "field" }, h("label", { for: "alias" }, "Alias"), input, known);
+  return ask(`${verb}: ${version.ref}`, about, "Move the alias", field, input);
 }

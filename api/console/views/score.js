@@ -1,10 +1,10 @@
 // A file: dropped, looked at, checked, sent.
 
 import { get } from "../api.js";
-import { catalogue, chooser, references } from "../catalogue.js";
+import { catalogue, chooser, noModel, references } from "../catalogue.js";
 import { fill, h } from "../dom.js";
 import { bytes } from "../format.js";
-import { empty, heading, panel, trouble } from "../parts.js";
+import { heading, panel, trouble } from "../parts.js";
 import { kindOf, sampleOf } from "../sample.js";
 import { check } from "./check.js";
 import { sending } from "./sending.js";
@@ -12,11 +12,7 @@ import { sending } from "./sending.js";
 export async function show(page, { given: [wanted], signal }) {
   const found = references(await catalogue(signal));
   if (!found.length) {
-    fill(
-      page,
-      heading("Score a file"),
-      panel("", empty("There is no model yet", "Run ", h("code", {}, "scoreline train housing"), ", and come back.")),
-    );
+    fill(page, heading("Score a file"), panel("", noModel()));
     return;
   }
   const chosen = { ref: found.some(([ref]) => ref === wanted) ? wanted : found[0][0], file: null };

@@ -8,25 +8,25 @@ import { keep, session } from "../session.js";
 const UNKNOWN = "No key like this opens the service. Was all of it copied: sk_, eight characters, _ and 43 more?";
 
 export function show(page, { again }) {
-  const { reason } = session;
+  const about = h("p", {}, "Scoreline scores records with your models, and never loses one that it accepted.");
+  fill(page, h("div", { class: "door" }, heading("Sign in"), about, form(reason(), again), help()));
+}
+
+/** Why the last session ended, if somebody else ended it; said once. */
+function reason() {
+  const said = session.reason;
   session.reason = "";
-  const wrong = h("div", { id: "key-error" }, reason ? h("div", { class: "trouble", role: "alert" }, reason) : null);
-  const key = h("input", {
-    id: "key",
-    type: "password",
-    autocomplete: "off",
-    spellcheck: "false",
-    required: true,
-    placeholder: "sk_",
-    "aria-describedby": "key-hint key-error",
-  });
+  return said && h("div", { class: "trouble", role: "alert" }, said);
+}
+
+function form(said, again) {
+  const wrong = h("div", { id: "key-error" }, said);
+  const key = h("input", { id: "key", type: "password", autocomplete: "off", required: true, placeholder: "sk_" });
+  key.setAttribute("aria-describedby", "key-hint key-error");
   const enter = async (event) => {
     event.preventDefault();
-    const secret = key.value.trim();
     try {
-      const answer = await send("GET", "/users/me", { headers: { Authorization: `Bearer ${secret}` } });
-      session.user = await answer.json();
-      keep(secret);
+      await signIn(key.value.trim());
       again();
     } catch (error) {
       fill(wrong, trouble(error.status === 401 ? new Error(UNKNOWN) : error));
@@ -34,46 +34,26 @@ export function show(page, { again }) {
       key.focus();
     }
   };
-  fill(
-    page,
-    h(
-      "div",
-      { class: "door" },
-      heading("Sign in"),
-      h("p", {}, "Scoreline scores records with your models, and never loses one that it accepted."),
-      h(
-        "form",
-        { onsubmit: enter },
-        h("label", { for: "key" }, "Your key"),
-        key,
-        h("p", { class: "hint", id: "key-hint" }, "It stays in this tab and is forgotten when the tab is closed."),
-        wrong,
-        h("button", { class: "primary" }, "Sign in"),
-      ),
-      h(
-        "details",
-        {},
-        h("summary", {}, "Where is my key?"),
-        h(
-          "p",
-          {},
-          h("code", {}, "scoreline up"),
-          " leaves the first one in ",
-          h("code", {}, ".scoreline/local.env"),
-          " as ",
-          h("code", {}, "SCORELINE_API_KEY"),
-          ". ",
-          h("code", {}, "scoreline console"),
-          " opens this page signed in.",
-        ),
-        h(
-          "p",
-          {},
-          "In containers it is in ",
-          h("code", {}, ".env"),
-          ". Otherwise an administrator makes one for you, on the page Users.",
-        ),
-      ),
-    ),
+  const hint = h("p", { class: "hint", id: "key-hint" }, "It is forgotten when this tab is closed.");
+  const label = h("label", { for: "key" }, "Your key");
+  return h("form", { onsubmit: enter }, label, key, hint, wrong, h("button", { class: "primary" }, "Sign in"));
+}
+
+/** Asks with this key before it is kept: one that opens nothing is not. */
+async function signIn(secret) {
+  const answer = await send("GET", "/users/me", { headers: { Authorization: `Bearer ${secret}` } });
+  session.user = await answer.json();
+  keep(secret);
+}
+
+function help() {
+  const code = (text) => h("code", {}, text);
+  const local = ["leaves the first one in ", code(".scoreline/local.env"), " as ", code("SCORELINE_API_KEY"), ". "];
+  return h(
+    "details",
+    {},
+    h("summary", {}, "Where is my key?"),
+    h("p", {}, code("scoreline up"), " ", local, code("scoreline console"), " opens this page signed in."),
+    h("p", {}, "In containers it is in ", code(".env"), ". Otherwise an administrator makes one for you, under Users."),
   );
 }

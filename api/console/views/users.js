@@ -26,50 +26,41 @@ export async function show(page, { query, signal }) {
 
 function creation(signal) {
   const wrong = h("div", {});
-  const field = (name, label, type, hint) =>
-    h(
-      "div",
-      { class: "field" },
-      h("label", { for: name }, label),
-      h("input", { id: name, name, type, autocomplete: "off", "aria-describedby": `${name}-hint` }),
-      h("p", { class: "hint", id: `${name}-hint` }, hint),
-    );
   const create = async (event) => {
     event.preventDefault();
-    const { email, username, admin } = event.target.elements;
-    for (const one of [email, username]) one.removeAttribute("aria-invalid");
-    try {
-      const answer = await send("POST", "/users", {
-        json: { email: email.value, username: username.value, is_admin: admin.checked },
-        signal,
-      });
-      location.hash = `#/users/${(await answer.json()).id}`;
-    } catch (error) {
-      for (const one of error.errors ?? [])
-        event.target.elements[(one.pointer ?? "").slice(1)]?.setAttribute("aria-invalid", "true");
-      if (!signal.aborted) fill(wrong, trouble(error));
-      event.target.querySelector("[aria-invalid]")?.focus();
-    }
+    const form = event.target;
+    await made(form.elements, signal).catch((error) => signal.aborted || refused(form, wrong, error));
   };
-  return panel(
-    "A new user",
-    h(
-      "form",
-      { class: "stack", onsubmit: create, novalidate: true },
-      h(
-        "div",
-        { class: "record" },
-        field("username", "Username", "text", "letters, digits, points, - and _"),
-        field("email", "Email", "email", "nothing is sent to it"),
-      ),
-      h(
-        "div",
-        { class: "check" },
-        h("input", { type: "checkbox", id: "admin", name: "admin" }),
-        h("label", { for: "admin" }, "Administrator: may manage users, keys and models"),
-      ),
-      wrong,
-      h("div", { class: "actions" }, h("button", { class: "primary" }, "Make the user")),
-    ),
-  );
+  const fields = [
+    field("username", "text", "letters, digits, points, - and _"),
+    field("email", "email", "nothing is sent to it"),
+  ];
+  const admin = h("input", { type: "checkbox", id: "admin", name: "admin" });
+  const role = h("label", { for: "admin" }, "Administrator: may manage users, keys and models");
+  const button = h("div", { class: "actions" }, h("button", { class: "primary" }, "Make the user"));
+  const parts = [h("div", { class: "record" }, fields), h("div", { class: "check" }, admin, role), wrong, button];
+  return panel("A new user", h("form", { class: "stack", onsubmit: create, novalidate: true }, parts));
+}
+
+function field(name, type, hint) {
+  const label = name[0].toUpperCase() + name.slice(1);
+  const input = h("input", { id: name, name, type, autocomplete: "off", "aria-describedby": `${name}-hint` });
+  const said = h("p", { class: "hint", id: `${name}-hint` }, hint);
+  return h("div", { class: "field" }, h("label", { for: name }, label), input, said);
+}
+
+async function made({ email, username, admin }, signal) {
+  const json = { email: email.value, username: username.value, is_admin: admin.checked };
+  const user = await (await send("POST", "/users", { json, signal })).json();
+  location.hash = `#/users/${user.id}`;
+}
+
+function refused(form, wrong, error) {
+  const names = (error.errors ?? []).map((one) => (one.pointer ?? "").slice(1));
+  for (const name of ["username", "email"]) {
+    if (names.includes(name)) form.elements[name].setAttribute("aria-invalid", "true");
+    else form.elements[name].removeAttribute("aria-invalid");
+  }
+  fill(wrong, trouble(error));
+  form.querySelector("[aria-invalid]")?.focus();
 }

@@ -23,6 +23,7 @@ def houses(tmp_path: Path) -> Path:
     """20,000 records, three of them bad."""
     header, *rows = list(csv.reader(SAMPLE.read_text().splitlines()))
     rows = [list(row) for row in (rows * 2)[:RECORDS]]
+    rows[1][3] = "99999"  # more rooms than any block had
     for place, text in BAD.items():
         rows[place][2] = text
     path = tmp_path / "houses.csv"
@@ -118,6 +119,7 @@ def test_a_file_of_20_000_with_bad_ones_to_the_downloaded_results(visit: Visit, 
     page.locator("#file").set_input_files(houses)
     expect(page.get_by_role("region", name="The first rows")).to_contain_text("median_income")
     expect(page.get_by_role("region", name="What is wrong")).to_contain_text('not "old"')
+    expect(page.get_by_text("scored all the same: total_rooms in 1 record")).to_be_visible()
     page.get_by_role("button", name="Send and score").click()
     expect(page.get_by_text("of 20,000 records")).to_be_visible()
     expect(page.get_by_role("progressbar")).to_have_js_property("value", RECORDS)

@@ -100,6 +100,7 @@ def test_every_type_of_input_and_a_label_for_an_answer(visit: Visit, service: Se
     expect(page.get_by_text("Beyond what the model has seen").filter(visible=True)).to_have_count(1)
     page.get_by_role("button", name="Score", exact=True).click()
     expect(page.locator(".answer")).to_have_text("dear")
+    expect(page.locator("#main")).to_contain_text("Beyond what the model has seen: day.")
     expect(page.get_by_role("list", name="Probabilities")).to_contain_text("75%")
     expect(page.get_by_label("Python")).to_contain_text('"kind": None,\n    "new": False,')
 
