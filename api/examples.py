@@ -142,7 +142,12 @@ BY_SCHEMA: dict[str, Any] = {
     "State": {"status": "ok"},
     "Readiness": FINE,
     "Health": {"status": "ok", "database": FINE, "redis": FINE, "workers": FINE, "models": FINE},
-    "Queue": {"lanes": [{"lane": "single", **WAITING}, {"lane": "bulk", **WAITING}], "workers": [WORKER]},
+    "Queue": {
+        "lanes": [{"lane": "single", **WAITING}, {"lane": "bulk", **WAITING}],
+        "workers": [WORKER],
+        "flower": "http://127.0.0.1:5555",
+    },
+    "Routes": {"service": "Scoreline", "version": "0.1.0", "docs": "/docs", "routes": ["/predict"]},
 }
 # By the ids of operations whose answer has no schema of its own.
 BY_OPERATION: dict[str, Any] = {
@@ -154,7 +159,6 @@ BY_OPERATION: dict[str, Any] = {
         "additionalProperties": True,
     },
     "read_example": HOUSE,
-    "routes": {"service": "Scoreline", "version": "0.1.0", "docs": "/docs", "routes": ["/predict"]},
 }
 
 TEXT: Values = {"type": "string"}

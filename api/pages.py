@@ -34,7 +34,8 @@ class Routes(BaseModel):
     routes: list[str]
 
 
-PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}, "description": "Console or routes"}}
+HTML = {"schema": {"type": "string"}, "example": "<!doctype html>"}
+PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": HTML}, "description": "Console or routes"}}
 
 
 @root.get("/", response_model=Routes, responses=PAGE)
