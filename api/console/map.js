@@ -123,11 +123,20 @@ export class PlaceMap {
     this.#context.globalAlpha = 1;
   }
 
+  /** How many lie beyond the map. */
+  #beyond() {
+    const isOn = (x, y) => x >= WEST && x <= EAST && y >= SOUTH && y <= NORTH;
+    return this.#points.x.filter((x, place) => !isOn(x, this.#points.y[place])).length;
+  }
+
+  /** Whether it is not California that these records are about. */
+  get isElsewhere() {
+    return this.#beyond() > this.#values.length / 2;
+  }
+
   #words() {
-    const outside = this.#points.x.filter(
-      (x, place) => x < WEST || x > EAST || this.#points.y[place] < SOUTH || this.#points.y[place] > NORTH,
-    ).length;
-    const off = outside ? ` ${count(outside)} lie beyond the map.` : "";
+    const beyond = this.#beyond();
+    const off = beyond ? ` ${count(beyond)} lie beyond the map.` : "";
     if (!this.isValue) return `${this.#labels.length} labels.${off}`;
     const north = mean(this.#values.filter((_, place) => this.#points.y[place] > 37));
     const south = mean(this.#values.filter((_, place) => this.#points.y[place] <= 37));

@@ -36,6 +36,7 @@ async function draw(job, { isValue, version, chart, map, signal }) {
     await painted();
   }
   await map?.finish();
+  if (map?.isElsewhere) map.canvas.closest("section").hidden = true;
   fill(chart, ...(isValue ? spread(all, amounts(version)) : shares(all)), part(job, all));
 }
 
