@@ -139,6 +139,8 @@ def loads(service: Service) -> float:
 
 def test_a_version_is_loaded_once_a_process_and_before_its_first_job(swapping: tuple[Service, Service]) -> None:
     service, _ = swapping
+    with service.admin() as admin:
+        move(admin, 1)
     eventually(lambda: loads(service) >= 4)  # the champion and the newest, by both processes
     before = loads(service)
     with environment(**service.env):

@@ -200,7 +200,7 @@ class Attacker:
         kind = answer.headers.get("content-type", "")
         if any(name.startswith(FORGED) for name in answer.headers):
             self.tally.blame(f"a header was forged: {words}")
-        if answer.status == 400 and kind.startswith("text/plain"):  # what is no HTTP at all
+        if answer.status == 400 and "x-request-id" not in answer.headers:  # what is no HTTP at all, and so no request
             return
         if str(answer.status) not in (*self.known.get((method, path), ()), "404", "405"):
             self.tally.blame(f"not documented: {words}")
