@@ -89,16 +89,10 @@ def test_the_first_version_of_a_model_is_its_champion(served: Service, admin: ht
     assert settled(admin, made)["slice_records"] == 20
 
 
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ({"sha256": "0" * 64}, "is not the registered artefact"),
-        ({"framework": "scikit-learn 0.24.2"}, "made with scikit-learn 0.24.2, and this worker has"),
-        ({"example_output": {"value": 5, "low": 5, "high": 5}}, 'its example gives {"value":4'),
-    ],
-)
-def test_a_version_that_does_not_pass_the_gate(served: Service, admin: httpx.Client, change: Answer, why: str) -> None:
-    made = admin.post("/models", json=body(served, 4, **change)).json()
+def test_a_version_that_does_not_pass_the_gate(served: Service, admin: httpx.Client) -> None:
+    """What else may be wrong, tests/worker/test_gate.py has."""
+    why = 'its example gives {"value":4'
+    made = admin.post("/models", json=body(served, 4, example_output={"value": 5, "low": 5, "high": 5})).json()
     found = settled(admin, made)
     assert why in found["failure"]
     refused = point(admin, "four", made["version"])
