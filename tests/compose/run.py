@@ -69,7 +69,7 @@ def survives_a_kill(stack: Stack) -> None:
     docker("kill", victim)
     say(f"killed the worker {victim} when {stack.json(f'/jobs/{job}')['progress']:.0%} were scored")
     check_complete(stack, job)
-    workers = stack.rows(f"SELECT worker, count(*) FROM slices WHERE job_id = '{job}' GROUP BY 1 ORDER BY 1")
+    workers = stack.rows(f"SELECT split_part(worker, '/', 1), count(*) FROM slices WHERE job_id = '{job}' GROUP BY 1 ORDER BY 1")
     say("slices by worker: " + ", ".join(f"{name} {count}" for name, count in workers))
     assert len(workers) == 3, workers
     [[again]] = stack.rows(f"SELECT count(*) FROM slices WHERE job_id = '{job}' AND crashes > 0")
@@ -84,7 +84,7 @@ def slow_down(stack: Stack) -> None:
 
 def frozen_with_work(stack: Stack, job: str) -> str | None:
     """The container, known by its host name, of a worker that holds a slice and cannot finish it any more."""
-    running = f"SELECT worker FROM slices WHERE job_id = '{job}' AND status = 'running' LIMIT 1"
+    running = f"SELECT split_part(worker, '/', 1) FROM slices WHERE job_id = '{job}' AND status = 'running' LIMIT 1"
     names = [row[0].removeprefix("celery@") for row in stack.rows(running)]
     for name in names:
         docker("pause", name)
