@@ -69,7 +69,8 @@ def survives_a_kill(stack: Stack) -> None:
     docker("kill", victim)
     say(f"killed the worker {victim} when {stack.json(f'/jobs/{job}')['progress']:.0%} were scored")
     check_complete(stack, job)
-    workers = stack.rows(f"SELECT split_part(worker, '/', 1), count(*) FROM slices WHERE job_id = '{job}' GROUP BY 1 ORDER BY 1")
+    name = "split_part(worker, '/', 1)"
+    workers = stack.rows(f"SELECT {name}, count(*) FROM slices WHERE job_id = '{job}' GROUP BY 1 ORDER BY 1")
     say("slices by worker: " + ", ".join(f"{name} {count}" for name, count in workers))
     assert len(workers) == 3, workers
     [[again]] = stack.rows(f"SELECT count(*) FROM slices WHERE job_id = '{job}' AND crashes > 0")
