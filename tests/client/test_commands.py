@@ -38,9 +38,9 @@ def test_what_the_service_refuses_is_said_in_full(env: dict[str, str], house: Ho
     assert '"median_income" is missing' in done.stderr
 
 
-@pytest.mark.parametrize("words", [(), ("median_income",), ("a=1", "--json", "-"), ("--nonsense",)])
+@pytest.mark.parametrize("words", [(), ("median_income",), ("a=1", "--json", "-"), ("--nonsense",), ("-",)])
 def test_wrong_use(env: dict[str, str], words: tuple[str, ...]) -> None:
-    assert run("predict", *words, env=env).returncode == 2
+    assert run("predict", *words, env=env, stdin="[1]").returncode == 2
 
 
 def test_jobs(env: dict[str, str], http: httpx.Client, house: House) -> None:

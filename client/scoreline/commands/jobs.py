@@ -15,12 +15,14 @@ from scoreline.commands.tables import print_table
 from scoreline.formats import FORMATS, result_format
 from scoreline.job import Job
 
+STATUSES = ("pending", "running", "succeeded", "failed", "canceled", "expired")
+
 
 @click.command()
 @click.argument("job", required=False, shell_complete=job_ids)
-@click.option("--status", help="pending, running, succeeded, failed, canceled or expired.")
+@click.option("--status", type=click.Choice(STATUSES), help="Of this status.")
 @click.option("--model", shell_complete=model_names, help="Of this model.")
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @as_json
 def jobs(job: str | None, status: str | None, model: str | None, limit: int, as_json: bool) -> None:
     """Lists your jobs, or shows the one named.
