@@ -10,9 +10,9 @@ import { panel, table, trouble } from "../parts.js";
 const MOST_SHOWN = 50;
 const COLUMNS = [
   { name: "record", right: true },
-  { name: "line", right: true },
-  "column",
-  "what is wrong",
+  { name: "line", right: true, spare: true },
+  { name: "column", spare: true },
+  { name: "what is wrong", wide: true },
   "what was sent",
 ];
 

@@ -111,7 +111,21 @@ def test_one_house(visit: Visit, key: str, http: httpx.Client, price: float) -> 
     expect(page.locator("dl", has_text="in all")).to_contain_text("ms")
     expect(page.get_by_label("Shell")).to_contain_text("/predict/housing")
     expect(page.get_by_label("Python")).to_contain_text('"median_income": 8.3252')
+    page.get_by_role("link", name="this job").click()
+    expect(page.locator(".panel", has_text="What was sent")).to_contain_text("8.3252")
     assert len(http.get("/jobs").json()["items"]) == 2  # what was refused left none; `price` made the other
+
+
+def test_what_would_be_refused_is_not_sent(visit: Visit, key: str) -> None:
+    visit.expected = ("422",)
+    page = visit.sign_in(key, "score")
+    house = ",".join(map(str, HOUSE.values()))
+    for names, record in ((["a", *list(HOUSE)[1:]], house), (list(HOUSE), house.replace("8.3252", "much"))):
+        content = f"{','.join(names)}\n{record}\n".encode()
+        page.locator("#file").set_input_files({"name": f"{names[0]}.csv", "mimeType": "text/csv", "buffer": content})
+        expect(page.get_by_role("heading", name=f"{names[0]}.csv")).to_be_visible()
+        expect(page.get_by_role("heading", name="Check")).to_be_visible()
+        expect(page.get_by_role("button", name="Send and score")).to_have_count(0)
 
 
 def test_a_file_of_20_000_with_bad_ones_to_the_downloaded_results(visit: Visit, key: str, houses: Path) -> None:
