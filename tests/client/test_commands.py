@@ -100,6 +100,14 @@ def test_colours_only_where_somebody_sees_them(env: dict[str, str]) -> None:
         os.close(inner)
 
 
+def test_no_parquet_for_a_terminal(env: dict[str, str]) -> None:
+    screen, inner = os.openpty()
+    words = [sys.executable, "-m", "scoreline.commands", "results", "0199c1e8", "--format", "parquet"]
+    assert subprocess.run(words, env=os.environ | env, stdout=inner, stderr=subprocess.DEVNULL).returncode == 2
+    os.close(screen)
+    os.close(inner)
+
+
 def test_the_help_of_each_command_has_an_example() -> None:
     for words, command in commands(scoreline, "scoreline"):
         assert f"\n  {words}" in command.get_help(click.Context(command)), words

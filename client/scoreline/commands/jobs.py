@@ -1,5 +1,6 @@
 """`scoreline jobs`, `cancel`, `retry` and `results`: jobs that were submitted before."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -108,6 +109,8 @@ def results(job: str, out: str, errors_only: bool, form: str | None, raw: bool) 
     scoreline results 0199c1e8-... --errors --format ndjson
     """
     form = form or ("csv" if out == "-" else result_format(Path(out)))
+    if form == "parquet" and out == "-" and sys.stdout.isatty():
+        raise click.UsageError("Parquet is not for a terminal; give a file: -o results.parquet")
     with Client() as client:
         found = client.job(job)
         if errors_only:
