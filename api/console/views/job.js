@@ -82,9 +82,13 @@ async function outcome(job, version, signal) {
       panel("Its life", life(job)),
     ];
   return [
-    failed > 0 ? failures(job, signal) : null,
+    failed > 0 ? failures(job, signal, () => failed + succeeded === total && noRetry()) : null,
     succeeded > 0 ? results(job, version, signal) : failed > 0 ? downloads(job) : null,
   ].filter(Boolean);
+}
+
+function noRetry() {
+  document.getElementById("retry")?.remove();
 }
 
 function sent(input) {

@@ -139,6 +139,7 @@ def test_a_file_of_20_000_with_bad_ones_to_the_downloaded_results(visit: Visit, 
     expect(page.get_by_role("progressbar")).to_have_js_property("value", RECORDS)
     failed = page.get_by_role("region", name="Failed records")
     expect(failed.locator("tbody tr")).to_have_count(len(BAD))
+    expect(page.get_by_role("button", name="Try 3 records again")).to_have_count(0)  # which would change nothing
     expect(failed).to_contain_text("9,999")
     expect(page.get_by_role("img", name=re.compile("^Histogram"))).to_be_visible()
     expect(page.get_by_role("img", name="Map of California with 19,997 records")).to_be_visible()
