@@ -85,6 +85,12 @@ def test_signing_in_and_out(visit: Visit, key: str) -> None:
     assert page.evaluate("sessionStorage.length") == 0
 
 
+def test_a_part_that_does_not_come_is_loaded_again(visit: Visit, key: str) -> None:
+    visit.expected = ("ERR_",)
+    visit.page.route("**/console/map.js", lambda route: route.abort(), times=1)
+    visit.sign_in(key)
+
+
 def test_a_key_in_the_address_is_taken_out_of_it(visit: Visit, key: str) -> None:
     page = visit.sign_in(key)
     assert key not in page.url
