@@ -10,7 +10,7 @@ import numpy as np
 from shared.errors import Invalid, Malformed
 from shared.features import Problem
 from shared.registry import Served
-from shared.signature import RAW_CHARACTERS, Matrix
+from shared.signature import RAW_CHARACTERS, Matrix, summary
 
 # Two blocks are held at a time, and each record of one may be bad, which takes 1.5 KB to tell.
 RECORDS = 25_000
@@ -19,6 +19,7 @@ FEWEST_RECORDS = 100
 PIECE_BYTES = 2 << 20
 LONGEST_RECORD_BYTES = 16 << 20
 MOST_COLUMNS = 1_000
+MOST_TOLD = 100
 __all__ = ["RAW_CHARACTERS"]
 # What a column holds whose values came as JSON of more than one type: it is kept as JSON text.
 MIXED = "json"
@@ -105,12 +106,20 @@ def require(names: Sequence[str], version: Served, place: Mapping[str, Any] | No
     doubled = next((name for name, times in Counter(names).items() if times > 1), None)
     if doubled is not None:
         raise table_error("duplicate_column", doubled, f'the column "{doubled[:100]}" is there twice; keep one', place)
-    for feature in version.signature.inputs:
-        if feature.name not in names and not feature.nullable:
-            near = [name for name in names if version.signature.nearest(name) == feature.name]
-            hint = f'; is "{near[0][:100]}" meant to be it?' if near else ""
-            detail = f'the column "{feature.name}" is missing; {version.ref} needs it{hint}'
-            raise table_error("missing_column", feature.name, detail, place)
+    if missing := list(columns_missing(names, version)):
+        raise Invalid(summary(missing), [problem | dict(place or {}) for problem in missing[:MOST_TOLD]])
+
+
+def columns_missing(names: Sequence[str], version: Served) -> Iterator[Problem]:
+    """Says of each which one may be meant to be it."""
+    signature, there = version.signature, set(names)
+    missing = [one.name for one in signature.inputs if not one.nullable and one.name not in there]
+    others = [name for name in reversed(names) if name not in signature.names] if missing else []
+    meant = {signature.nearest(name): name for name in others}
+    for name in missing:
+        hint = f'; is "{meant[name][:100]}" meant to be it?' if name in meant else ""
+        detail = f'the column "{name}" is missing; {version.ref} needs it{hint}'
+        yield {"code": "missing_column", "column": name, "detail": detail}
 
 
 def table_error(code: str, column: str, detail: str, place: Mapping[str, Any] | None) -> Invalid:

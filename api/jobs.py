@@ -30,6 +30,7 @@ from shared.tables import Lane
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 QUIET_SECONDS = 15.0
+NOTHING_AGAIN = "there is nothing to try again; a record refused for what is in it must be corrected and sent anew"
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Id = Annotated[str, Path(description="the id of a job of yours", json_schema_extra={"format": "uuid"})]
 Filter = Annotated[
@@ -140,7 +141,7 @@ def retried(wanted: UUID, user: int) -> tuple[JobRow, int]:
         row = own(lookup.jobs_by_id(session, [wanted]).get(wanted), user, wanted)
         waiting = jobs.retry(session, wanted)
         if not waiting:
-            raise Conflict("there is nothing to try again" if row.finished else "the job is not finished yet")
+            raise Conflict(NOTHING_AGAIN if row.finished else "the job is not finished yet; wait, or cancel it")
         return own(lookup.jobs_by_id(session, [wanted]).get(wanted), user, wanted), waiting
 
 

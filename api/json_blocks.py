@@ -21,7 +21,10 @@ BOM = b"\xef\xbb\xbf"
 DEEPEST = 100
 LARGEST = 2**63 - 1
 EXACT = 2**53
-FORMS = 'the body must be {"records": [{...}]} or {"columns": [...], "data": [[...]]}, and nothing else'
+FORMS = (
+    'the body must be {"records": [{...}]} or {"columns": [...], "data": [[...]]}, and nothing else; '
+    'pandas writes that as to_json(orient="split", index=False), and NDJSON as to_json(orient="records", lines=True)'
+)
 
 Rows = list[dict[str, Any]]
 

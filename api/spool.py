@@ -81,7 +81,7 @@ async def spooled(request: Request, state: State) -> Upload:
 
 def readable(file: BinaryIO, kind: Kind) -> Upload:
     if file.seek(0, io.SEEK_END) == 0:
-        raise Malformed("the file is empty; send the file as the body")
+        raise Malformed("the file is empty; it needs at least one record, and as CSV a header before it")
     file.seek(0)
     digest = digest_of(file)
     return Upload(unpacked(file, limit_of(kind), kind) if kind.packed else file, kind, digest)

@@ -41,6 +41,8 @@ def inside(digest: str) -> str:
 @contextmanager
 def replacing(path: Path, mode: int) -> Iterator[Path]:
     """A new file that takes the place of `path` at the end of the block, and is gone if the block fails."""
+    if not path.parent.is_dir():
+        raise NotADirectoryError(f'there is no folder "{path.parent}"; make it first')
     number, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.fchmod(number, mode)
     os.close(number)

@@ -38,6 +38,8 @@ def read(path: Path) -> Table:
     try:
         content = path.read_bytes()
         return parse(content, path.name)
+    except FileNotFoundError as error:
+        raise Invalid(f'there is no file "{path}"; check its name and folder') from error
     except (OSError, ValueError, pa.ArrowException, Invalid) as error:
         raise Invalid(f"{path} cannot be read as a table: {error}; give a CSV or Parquet file") from error
 

@@ -44,9 +44,10 @@ export function amounts(version) {
       };
 }
 
-/** 4.2 s, 3 min 20 s, 2 h 5 min. */
+/** under 0.1 s, 4.2 s, 3 min 20 s, 2 h 5 min. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "";
+  if (seconds < 0.05) return "under 0.1 s";
   if (seconds < 60) return `${exact.format(seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds))} s`;
   const minutes = Math.round(seconds / 60);
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;

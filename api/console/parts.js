@@ -66,9 +66,9 @@ export function when(iso) {
 /** A table that scrolls by itself where the page is narrow. `columns`: name, or {name, right}. */
 export function table(caption, columns, rows, kind = "") {
   const heads = columns.map((column) =>
-    h("th", { scope: "col", class: column.right ? "right" : null }, column.name ?? column),
+    h("th", { scope: "col", class: classOf(column) }, column.name ?? column),
   );
-  const cells = (row) => row.map((cell, place) => h("td", { class: columns[place]?.right ? "right" : null }, cell));
+  const cells = (row) => row.map((cell, place) => h("td", { class: classOf(columns[place]) }, cell));
   return h(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
@@ -83,6 +83,11 @@ export function table(caption, columns, rows, kind = "") {
       ),
     ),
   );
+}
+
+/** Figures stand at the right; what is long gets room, and what is said elsewhere, too, goes where there is none. */
+function classOf(column) {
+  return ["right", "wide", "spare"].filter((name) => column?.[name]).join(" ") || null;
 }
 
 /** Names and what belongs to them. */

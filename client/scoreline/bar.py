@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from scoreline.job import AnyJob
 
+FIRST_SHORTENED = 1_000  # tqdm writes 3 as 3.00 when it shortens
+
 
 class Display(Protocol):
     def sent(self, size: int, total: int) -> None: ...
@@ -48,5 +50,5 @@ def display(is_wanted: bool, total: int | None) -> Iterator[Display]:
         return
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, unit=" records", unit_scale=True) as bar:
+    with tqdm(total=total, unit=" records", unit_scale=total is None or total >= FIRST_SHORTENED) as bar:
         yield Bar(bar)

@@ -41,14 +41,15 @@ def is_frame(source: Any, module: str) -> bool:
 def features_in(frame: Any, schema: Answer) -> list[str]:
     """The columns that the model needs, so that no others are sent; Unusable where one is missing."""
     columns = list(frame.columns)
+    others = [str(name) for name in columns if name not in schema["properties"]]
     missing = [name for name in schema["required"] if name not in columns]
     if missing:
-        raise Unusable("; ".join(f'the frame has no column "{name}"{hint(name, columns)}' for name in missing))
+        raise Unusable("; ".join(f'the frame has no column "{name}"{hint(name, others)}' for name in missing))
     return once([name for name in schema["properties"] if name in columns], columns)
 
 
-def hint(name: str, columns: list[Any]) -> str:
-    near = get_close_matches(name, map(str, columns), n=1)
+def hint(name: str, others: list[str]) -> str:
+    near = get_close_matches(name, others, n=1)
     return f', which the model needs; rename "{near[0]}"?' if near else ", which the model needs"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from scoreline.answers import Answer, json_of, problem_of
-from scoreline.errors import ScorelineError, Unreachable
+from scoreline.errors import ScorelineError, Unreachable, Unusable
 from scoreline.link import Found, Request, finished
 
 SILENT_SECONDS = 120  # between two slices of a job that is followed; then it is asked for again
@@ -29,6 +29,8 @@ class Reach:
     """Knows whether something has answered at the address."""
 
     def __init__(self, url: str) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise Unusable(f'the address "{url}" of the service must begin with http:// or https://')
         self.url, self.was_there = url, False
 
     @contextmanager

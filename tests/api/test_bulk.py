@@ -193,6 +193,7 @@ def test_lines_count_quoted_line_breaks(http: httpx.Client) -> None:
 WITHOUT_INCOME = ",".join(NAMES[:-1])
 REFUSED: list[tuple[bytes, str, str]] = [
     (file(line(), header=WITHOUT_INCOME + ",median_incme"), "missing_column", '"median_incme"'),
+    (file("1,2", header="longitude,lattitude"), "missing_column", '"lattitude" meant to be it?; and 5 more'),
     (file(line() + ",1", header=",".join([*NAMES, "latitude"])), "duplicate_column", "there twice"),
     (file(header=",".join(NAMES)), "invalid", "no records"),
     (file(line(latitude="x"), line(latitude="y")), "invalid", "no record of the file is valid"),

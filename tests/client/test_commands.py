@@ -38,9 +38,9 @@ def test_what_the_service_refuses_is_said_in_full(env: dict[str, str], house: Ho
     assert '"median_income" is missing' in done.stderr
 
 
-@pytest.mark.parametrize("words", [(), ("median_income",), ("a=1", "--json", "-"), ("--nonsense",)])
+@pytest.mark.parametrize("words", [(), ("median_income",), ("a=1", "--json", "-"), ("--nonsense",), ("-",)])
 def test_wrong_use(env: dict[str, str], words: tuple[str, ...]) -> None:
-    assert run("predict", *words, env=env).returncode == 2
+    assert run("predict", *words, env=env, stdin="[1]").returncode == 2
 
 
 def test_jobs(env: dict[str, str], http: httpx.Client, house: House) -> None:
@@ -98,6 +98,14 @@ def test_colours_only_where_somebody_sees_them(env: dict[str, str]) -> None:
         assert (b"\x1b[1;34m" in os.read(screen, 4096)) == wanted
         os.close(screen)
         os.close(inner)
+
+
+def test_no_parquet_for_a_terminal(env: dict[str, str]) -> None:
+    screen, inner = os.openpty()
+    words = [sys.executable, "-m", "scoreline.commands", "results", "0199c1e8", "--format", "parquet"]
+    assert subprocess.run(words, env=os.environ | env, stdout=inner, stderr=subprocess.DEVNULL).returncode == 2
+    os.close(screen)
+    os.close(inner)
 
 
 def test_the_help_of_each_command_has_an_example() -> None:

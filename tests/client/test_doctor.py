@@ -25,10 +25,13 @@ def test_all_is_well(env: Env) -> None:
 
 
 def test_no_service(env: Env) -> None:
-    away = run("doctor", env=env | {"SCORELINE_URL": f"http://127.0.0.1:{free_port()}"})
+    nowhere = env | {"SCORELINE_URL": f"http://127.0.0.1:{free_port()}"}
+    away = run("doctor", env=nowhere)
     assert away.returncode == 4
-    assert "does not answer" in away.stderr
-    assert "scoreline up" in away.stderr
+    assert "does not answer" in away.stdout
+    assert "scoreline up" in away.stdout
+    [(name, part)] = json.loads(run("doctor", "--json", env=nowhere).stdout).items()
+    assert (name, part["status"]) == ("api", "away")
 
 
 def test_a_key_that_is_refused(env: Env) -> None:

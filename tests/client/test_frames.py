@@ -106,6 +106,7 @@ def test_bad_rows_fail_alone(client: Client) -> None:
 @pytest.mark.parametrize(
     ("frame", "said"),
     [
+        (houses(2).drop(columns="latitude"), 'no column "latitude", which the model needs$'),
         (houses(2).rename(columns={"median_income": "median_incme"}), 'rename "median_incme"'),
         (houses(0), "no rows"),
         (pd.concat([houses(1), houses(1)[["latitude"]]], axis="columns"), 'more than one column "latitude"'),

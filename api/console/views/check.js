@@ -6,14 +6,18 @@ import { bytes, count, duration, many } from "../format.js";
 import { badge, facts, outside, panel, table, trouble } from "../parts.js";
 
 const MOST_SHOWN = 20;
+const ALL_WRONG = "None of these can be scored. Mend the file, then choose it again.";
+const REFUSALS = new Set([400, 413, 415, 422]);
 
-/** The panels: the first rows, the columns, and what the service says of them. */
+/** The panels: the first rows, the columns, and what the service says of them; and whether it would refuse all of it. */
 export async function check({ file, kind, ref, sample, schema, signal }) {
-  return [
+  const rehearsed = await rehearsal({ file, kind, ref, sample, signal });
+  const parts = [
     firstRows(file, sample),
     sample.columns.length ? columns(sample.columns, schema, ref) : null,
-    await rehearsal({ file, kind, ref, sample, signal }),
-  ].filter(Boolean);
+    rehearsed.panel,
+  ];
+  return { panels: parts.filter(Boolean), isRefused: rehearsed.isRefused };
 }
 
 function firstRows(file, { columns: names, rows }) {
@@ -64,15 +68,10 @@ function columns(names, schema, ref) {
 }
 
 async function rehearsal({ file, kind, ref, sample, signal }) {
-  if (!sample.body)
-    return panel(
-      "Check",
-      h(
-        "p",
-        {},
-        `${bytes(file.size)} are too many to be sent twice, so this file is checked when it is sent. A record that is wrong fails alone.`,
-      ),
-    );
+  if (!sample.body) {
+    const why = `${bytes(file.size)} are too many to be sent twice, so this file is checked when it is sent. A record that is wrong fails alone.`;
+    return { panel: panel("Check", h("p", {}, why)), isRefused: false };
+  }
   const isPart = sample.body !== file;
   const headers = { "Content-Type": kind.type, ...(!isPart && kind.packed ? { "Content-Encoding": "gzip" } : {}) };
   try {
@@ -82,10 +81,11 @@ async function rehearsal({ file, kind, ref, sample, signal }) {
       headers,
       signal,
     });
-    return findings(await answer.json(), sample);
+    const found = await answer.json();
+    return { panel: findings(found, sample), isRefused: sample.whole && found.records.valid === 0 };
   } catch (error) {
     if (signal.aborted) throw error;
-    return panel("Check", trouble(error));
+    return { panel: panel("Check", trouble(error)), isRefused: sample.whole && REFUSALS.has(error.status) };
   }
 }
 
@@ -101,7 +101,7 @@ function findings({ records, errors, warnings, estimated_seconds: seconds }, sam
       sample.whole && ["should take", seconds === null ? "no worker is there" : duration(seconds)],
     ]),
     beyond(outside(warnings)),
-    errors.length > 0 && faults(errors.slice(0, MOST_SHOWN), records.invalid),
+    errors.length > 0 && faults(errors.slice(0, MOST_SHOWN), records.invalid, records.valid === 0),
   );
 }
 
@@ -110,11 +110,16 @@ function beyond(found) {
   return said.length > 0 && h("p", {}, `Beyond what the model has seen, and scored all the same: ${said.join(", ")}.`);
 }
 
-function faults(errors, invalid) {
-  const columns = [{ name: "record", right: true }, { name: "line", right: true }, "column", "what is wrong"];
+function faults(errors, invalid, allWrong) {
+  const columns = [
+    { name: "record", right: true },
+    { name: "line", right: true, spare: true },
+    { name: "column", spare: true },
+    { name: "what is wrong", wide: true },
+  ];
   const rows = errors.map((one) => [count(one.record ?? 0), one.line ?? "", one.column ?? "", one.detail]);
   return [
-    h("p", {}, "These fail alone, each with its reason; the others are scored."),
+    h("p", {}, allWrong ? ALL_WRONG : "These fail alone, each with its reason; the others are scored."),
     table("What is wrong", columns, rows, "wraps"),
     invalid > rows.length && h("p", { class: "quiet" }, `and ${count(invalid - rows.length)} more`),
   ];

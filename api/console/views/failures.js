@@ -8,18 +8,23 @@ import { count } from "../format.js";
 import { panel, table, trouble } from "../parts.js";
 
 const MOST_SHOWN = 50;
+const COLUMN = 2; // what a model fails on names none
 const COLUMNS = [
   { name: "record", right: true },
-  { name: "line", right: true },
-  "column",
-  "what is wrong",
+  { name: "line", right: true, spare: true },
+  { name: "column", spare: true },
+  { name: "what is wrong", wide: true },
   "what was sent",
 ];
 
-export function failures(job, signal) {
+/** `onInputs` is called when all failed for what was sent, which trying again does not change. */
+export function failures(job, signal, onInputs) {
   const list = h("div", {}, h("p", { class: "quiet" }, "Reading them"));
   read(job, signal)
-    .then((rows) => fill(list, table("Failed records", COLUMNS, rows, "wraps"), more(job, rows)))
+    .then((rows) => {
+      fill(list, table("Failed records", COLUMNS, rows, "wraps"), more(job, rows));
+      if (rows.length === job.records.failed && rows.every((row) => row[COLUMN])) onInputs();
+    })
     .catch((error) => signal.aborted || fill(list, trouble(error)));
   return panel(`${count(job.records.failed)} failed`, list);
 }

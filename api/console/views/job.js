@@ -4,7 +4,7 @@ import { get, send } from "../api.js";
 import { fill, h, refill, tell } from "../dom.js";
 import { changes } from "../events.js";
 import { many, percent } from "../format.js";
-import { heading, isFinished, panel, sure, trouble } from "../parts.js";
+import { facts, heading, isFinished, panel, sure, trouble } from "../parts.js";
 import { Pace } from "../pace.js";
 import { life, output } from "./answer.js";
 import { downloads } from "./downloads.js";
@@ -76,9 +76,21 @@ async function canceled(call) {
 async function outcome(job, version, signal) {
   const { total, failed, succeeded } = job.records;
   if (total === 1 && job.output)
-    return [panel("The answer", await output(job, version, signal)), panel("Its life", life(job))];
+    return [
+      panel("The answer", await output(job, version, signal)),
+      panel("What was sent", sent(job.input)),
+      panel("Its life", life(job)),
+    ];
   return [
-    failed > 0 ? failures(job, signal) : null,
+    failed > 0 ? failures(job, signal, () => failed + succeeded === total && noRetry()) : null,
     succeeded > 0 ? results(job, version, signal) : failed > 0 ? downloads(job) : null,
   ].filter(Boolean);
+}
+
+function noRetry() {
+  document.getElementById("retry")?.remove();
+}
+
+function sent(input) {
+  return facts(Object.entries(input).map(([name, value]) => [name, String(value ?? "missing")]));
 }

@@ -77,7 +77,7 @@ export function trainingOf({ training, framework, sha256, slice_records: slice }
       ["records a slice", count(slice)],
       ["artefact, sha256", h("code", {}, `${sha256.slice(0, 16)}…`)],
     ]),
-    Object.keys(left).length > 0 && table("Columns left out", ["left out", "because"], Object.entries(left), "wraps"),
+    Object.keys(left).length > 0 && table("Columns left out", ["left out", { name: "because", wide: true }], Object.entries(left), "wraps"),
     warnings.length > 0 &&
       h(
         "ul",

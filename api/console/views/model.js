@@ -124,5 +124,5 @@ async function takes(version, signal) {
     needed.has(name) ? "yes" : "may be missing",
     hint(rule),
   ]);
-  return panel("What it takes", table("Inputs", ["Input", "Type", "Needed", "Unit and range"], rows, "wraps"));
+  return panel("What it takes", table("Inputs", ["Input", "Type", "Needed", { name: "Unit and range", wide: true }], rows, "wraps"));
 }

@@ -39,7 +39,7 @@ function outlook(job) {
   const ahead = job.ahead ? `${many(job.ahead, "record")} ahead of it; ` : "";
   return (
     ahead +
-    (job.eta_seconds === null ? "no worker is there; it waits safely" : `about ${duration(job.eta_seconds)} left`)
+    (job.eta_seconds === null ? "no worker is there; it waits safely" : `about ${duration(Math.max(job.eta_seconds, 0.1))} left`)
   );
 }
 

@@ -101,7 +101,8 @@ async function lookAt(looked, { file, ref }, signal) {
       sampleOf(file, kind),
       get(`/models/${encodeURIComponent(ref)}/schema`, {}, signal),
     ]);
-    fill(looked, ...(await check({ file, kind, ref, sample, schema, signal })), sending({ file, kind, ref, signal }));
+    const { panels, isRefused } = await check({ file, kind, ref, sample, schema, signal });
+    fill(looked, ...panels, isRefused ? null : sending({ file, kind, ref, signal }));
   } catch (error) {
     if (!signal.aborted)
       fill(

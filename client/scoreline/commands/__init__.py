@@ -35,7 +35,11 @@ def joined() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group="scoreline.commands")}
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+# As wide as the longest line of the list of commands, where the terminal is.
+WIDEST = 120
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST})
 @click.version_option(package_name="scoreline")
 def scoreline() -> None:
     """Predictions that are never lost: submit records, follow jobs, run the service."""

@@ -8,12 +8,13 @@ from scoreline.answers import Answer
 from scoreline.client import Client
 from scoreline.commands.asking import at_once
 from scoreline.commands.options import as_json
-from scoreline.commands.report import FAILED, show
+from scoreline.commands.report import FAILED, UNREACHABLE, show
 from scoreline.errors import Refused, ScorelineError, Unreachable
 
 SECONDS = 10
 STUCK_SECONDS = 60  # a slice takes 0.1 s, and hints that were lost are sent again within seconds
 FIXES = {
+    "api": "start one: scoreline up, or docker compose up -d --wait; if it runs elsewhere: export SCORELINE_URL=...",
     "key": "an administrator makes one: scoreline keys add USERNAME NAME; then: export SCORELINE_API_KEY=...",
     "database": "start it: scoreline up, or docker compose up -d --wait; where tables are missing: scoreline setup",
     "redis": "start it: scoreline up, or docker compose up -d redis",
@@ -50,12 +51,15 @@ def doctor(as_json: bool) -> None:
         for name, part in found.items():
             say_part(name, part)
     if any(part.status != "ok" for part in found.values()):
-        raise click.exceptions.Exit(FAILED)
+        raise click.exceptions.Exit(UNREACHABLE if found["api"].status == "away" else FAILED)
 
 
 def examined(client: Client) -> dict[str, Part]:
-    """Unreachable where nothing answers at all."""
-    health = at_once(client, "/health", SECONDS, fine=(200, 503))
+    """The API alone where that does not answer; the other parts are asked through it."""
+    try:
+        health = at_once(client, "/health", SECONDS, fine=(200, 503))
+    except ScorelineError as error:
+        return {"api": Part("away" if isinstance(error, Unreachable) else "unknown", str(error), FIXES["api"])}
     parts = {"api": Part("ok", f"answers at {client.url}"), "key": key(client)}
     parts |= {name: part(name, health[name]) for name in ("database", "redis", "workers")}
     parts["queue"] = queue(client) if parts["key"].status == "ok" else Part("unknown", "it takes a key to ask")

@@ -1,5 +1,6 @@
 """`scoreline jobs`, `cancel`, `retry` and `results`: jobs that were submitted before."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from scoreline.commands.tables import print_table
 from scoreline.formats import FORMATS, result_format
 from scoreline.job import Job
 
+STATUSES = ("pending", "running", "succeeded", "failed", "canceled", "expired")
+
 
 @click.command()
 @click.argument("job", required=False, shell_complete=job_ids)
-@click.option("--status", help="pending, running, succeeded, failed, canceled or expired.")
+@click.option("--status", type=click.Choice(STATUSES), help="Of this status.")
 @click.option("--model", shell_complete=model_names, help="Of this model.")
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @as_json
 def jobs(job: str | None, status: str | None, model: str | None, limit: int, as_json: bool) -> None:
     """Lists your jobs, or shows the one named.
@@ -106,6 +109,8 @@ def results(job: str, out: str, errors_only: bool, form: str | None, raw: bool) 
     scoreline results 0199c1e8-... --errors --format ndjson
     """
     form = form or ("csv" if out == "-" else result_format(Path(out)))
+    if form == "parquet" and out == "-" and sys.stdout.isatty():
+        raise click.UsageError("Parquet is not for a terminal; give a file: -o results.parquet")
     with Client() as client:
         found = client.job(job)
         if errors_only:

@@ -2,13 +2,15 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from scoreline.client import Client
 from scoreline.commands import options
-from scoreline.commands.report import show
+from scoreline.commands.report import INTERRUPTED, say, show
 
 
 @click.command()
@@ -23,8 +25,18 @@ def predict(features: tuple[str, ...], source: Any, model: str) -> None:
     scoreline predict --json house.json
     """
     record = record_from(features, source)
-    with Client() as client:
+    with Client() as client, interruptible():
         show(dict(client.predict(record, model=model)))
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """What was accepted is scored all the same."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("the record may have been accepted, and is scored then; to look: scoreline jobs")
+        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def record_from(features: tuple[str, ...], source: Any) -> dict[str, Any]:
@@ -39,9 +51,9 @@ def record_in(source: Any) -> dict[str, Any]:
     try:
         found = json.load(source)
     except ValueError as error:
-        raise click.ClickException(f"that is not JSON: {error}") from error
+        raise click.UsageError(f"that is not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise click.ClickException("that is no record; it must be a JSON object of features")
+        raise click.UsageError("that is no record; it must be a JSON object of features")
     return found
 
 

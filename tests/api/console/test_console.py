@@ -85,6 +85,12 @@ def test_signing_in_and_out(visit: Visit, key: str) -> None:
     assert page.evaluate("sessionStorage.length") == 0
 
 
+def test_a_part_that_does_not_come_is_loaded_again(visit: Visit, key: str) -> None:
+    visit.expected = ("ERR_",)
+    visit.page.route("**/console/map.js", lambda route: route.abort(), times=1)
+    visit.sign_in(key)
+
+
 def test_a_key_in_the_address_is_taken_out_of_it(visit: Visit, key: str) -> None:
     page = visit.sign_in(key)
     assert key not in page.url
@@ -111,7 +117,21 @@ def test_one_house(visit: Visit, key: str, http: httpx.Client, price: float) -> 
     expect(page.locator("dl", has_text="in all")).to_contain_text("ms")
     expect(page.get_by_label("Shell")).to_contain_text("/predict/housing")
     expect(page.get_by_label("Python")).to_contain_text('"median_income": 8.3252')
+    page.get_by_role("link", name="this job").click()
+    expect(page.locator(".panel", has_text="What was sent")).to_contain_text("8.3252")
     assert len(http.get("/jobs").json()["items"]) == 2  # what was refused left none; `price` made the other
+
+
+def test_what_would_be_refused_is_not_sent(visit: Visit, key: str) -> None:
+    visit.expected = ("422",)
+    page = visit.sign_in(key, "score")
+    house = ",".join(map(str, HOUSE.values()))
+    for names, record in ((["a", *list(HOUSE)[1:]], house), (list(HOUSE), house.replace("8.3252", "much"))):
+        content = f"{','.join(names)}\n{record}\n".encode()
+        page.locator("#file").set_input_files({"name": f"{names[0]}.csv", "mimeType": "text/csv", "buffer": content})
+        expect(page.get_by_role("heading", name=f"{names[0]}.csv")).to_be_visible()
+        expect(page.get_by_role("heading", name="Check")).to_be_visible()
+        expect(page.get_by_role("button", name="Send and score")).to_have_count(0)
 
 
 def test_a_file_of_20_000_with_bad_ones_to_the_downloaded_results(visit: Visit, key: str, houses: Path) -> None:
@@ -125,6 +145,7 @@ def test_a_file_of_20_000_with_bad_ones_to_the_downloaded_results(visit: Visit, 
     expect(page.get_by_role("progressbar")).to_have_js_property("value", RECORDS)
     failed = page.get_by_role("region", name="Failed records")
     expect(failed.locator("tbody tr")).to_have_count(len(BAD))
+    expect(page.get_by_role("button", name="Try 3 records again")).to_have_count(0)  # which would change nothing
     expect(failed).to_contain_text("9,999")
     expect(page.get_by_role("img", name=re.compile("^Histogram"))).to_be_visible()
     expect(page.get_by_role("img", name="Map of California with 19,997 records")).to_be_visible()
