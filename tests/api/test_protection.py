@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,32 @@ def assert_refused(answer: bytes, status: int, code: str) -> None:
 )
 def test_a_head_that_is_too_large(strict: Service, head: bytes) -> None:
     assert_refused(said(strict, head), 431, "head_too_large")
+
+
+@pytest.mark.parametrize(
+    "more", [b"0\r\n" + b"A: b\r\n" * HEAD_BYTES, b"0\r\nA: " + b"b" * 20 * HEAD_BYTES, b"2;" + b"c" * 2**20]
+)
+def test_what_stands_between_and_behind_the_parts_of_a_body_ends_somewhere(strict: Service, more: bytes) -> None:
+    """Also of who has no key, and has had an answer."""
+    start = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
+    refused = pytest.raises((ConnectionError, TimeoutError))
+    with refused, socket.create_connection(("127.0.0.1", strict.port), timeout=20) as link:
+        link.sendall(start)
+        for _ in range(20):
+            link.sendall(more)
+            time.sleep(0.01)  # for the refusal to come back
+
+
+def test_a_body_behind_an_offer_to_speak_something_else_is_no_second_request(
+    strict: Service, user: httpx.Client
+) -> None:
+    """Java's client and `curl --http2` make one."""
+    body, key = json.dumps(HOUSE).encode(), user.headers["X-API-Key"]
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\nHost:"
+    head, _, _ = post("/predict", key, len(body), b"").replace(b"Host:", offer).partition(b"\r\n\r\n")
+    last = b"\r\n\r\nGET /ping HTTP/1.1\r\nConnection: close\r\n\r\n"
+    assert said(strict, head + b"\r\n\r\n", body, last[4:]).count(b"HTTP/1.1 202 ") == 1
+    assert said(strict, head + b"\r\n\r\n" + body + last[4:]).endswith(b"pong")
 
 
 @pytest.mark.parametrize("start", [b"", b"GET /ping HTT", b"GET /ping HTTP/1.1\r\nHost: x\r\nA:"])
