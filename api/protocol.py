@@ -94,9 +94,13 @@ class Protocol(HttpToolsProtocol):
             self.late = None
 
     def look_whether_more_came(self) -> None:
-        """A head has that long in all, a body for each of its parts; what is not read for now is not awaited."""
+        """A head has that long in all, a body for each of its parts; what is not read for now is not awaited.
+
+        What comes of a body after the answer has that long, too: it is thrown away, and may be endless.
+        """
         self.late = None
-        began = self.heard_at if not self.in_head else 0.0
+        is_awaited = not self.in_head and not self.cycle.response_complete
+        began = self.heard_at if is_awaited else 0.0
         left = began + settings().stall_seconds - self.loop.time()
         if self.flow.read_paused or left > 0:
             self.late = self.loop.call_later(max(left, LOOK_SECONDS), self.look_whether_more_came)
@@ -117,7 +121,7 @@ class Protocol(HttpToolsProtocol):
         if left == before:
             self.transport.abort()
         else:
-            self.unread = self.loop.call_later(settings().stall_seconds, self.look_whether_it_is_read, left)
+            self.unread = self.loop.call_later(settings().read_seconds, self.look_whether_it_is_read, left)
 
     def expect_no_reading(self) -> None:
         if self.unread is not None:

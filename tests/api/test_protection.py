@@ -27,7 +27,7 @@ def strict(
     trained: tuple[str, Path], running: tuple[Postgres, Valkey], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
     env = {"DATABASE_URL": copy_database(trained[0]), "REDIS_URL": redis_url(running[1], 5)}
-    env |= {"MODELS_URL": str(trained[1]), "STALL_SECONDS": "0.5", "HEAD_BYTES": str(HEAD_BYTES)}
+    env |= {"MODELS_URL": str(trained[1]), "STALL_SECONDS": "0.5", "READ_SECONDS": "0.5", "HEAD_BYTES": str(HEAD_BYTES)}
     env |= {"CORS_ORIGINS": OURS, "LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG"}
     service = Service(env, tmp_path_factory.mktemp("strict"))
     service.start("api")
@@ -132,6 +132,33 @@ def test_a_body_that_stalls(strict: Service, user: httpx.Client, path: str, kind
     before = rows(strict)
     assert_refused(said(strict, post(path, user.headers["X-API-Key"], len(start) + 1, start, kind)), 408, "stalled")
     assert rows(strict) == before
+
+
+def test_an_answer_that_nobody_reads_is_not_kept(strict: Service) -> None:
+    before = open_connections(strict)
+    with socket.socket() as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.settimeout(20)
+        link.connect(("127.0.0.1", strict.port))
+        link.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20)  # 1.4 MB each
+        eventually(lambda: open_connections(strict) > before)
+        eventually(lambda: open_connections(strict) == before)
+
+
+def open_connections(service: Service) -> int:
+    """Of clients of the API."""
+    import psutil
+
+    found = psutil.Process(service.processes["api"].pid).net_connections()
+    return sum(one.status == "ESTABLISHED" and one.laddr.port == service.port for one in found)
+
+
+def test_a_body_that_goes_on_after_its_answer_is_not_read_for_ever(strict: Service) -> None:
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=20) as link:
+        link.sendall(post("/predict", SECRET, 1 << 30, b""))
+        assert link.recv(12) == b"HTTP/1.1 401"
+        with pytest.raises(ConnectionError):
+            eventually(lambda: link.send(b" ") == 0)
 
 
 def test_a_body_that_is_longer_than_it_says(strict: Service, user: httpx.Client) -> None:
