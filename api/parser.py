@@ -16,6 +16,7 @@ class Parser(HttpRequestParser):
 
     def __init__(self, protocol: object, head_without_offer: Callable[[], bytes]) -> None:
         super().__init__(protocol)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it: thrown away, not refused
         self.head_without_offer = head_without_offer
 
     def feed_data(self, data: bytes | bytearray | memoryview[int] | array[int]) -> None:
