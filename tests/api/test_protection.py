@@ -161,6 +161,12 @@ def test_a_body_that_goes_on_after_its_answer_is_not_read_for_ever(strict: Servi
             eventually(lambda: link.send(b" ") == 0)
 
 
+def test_a_file_that_says_it_is_too_large_is_refused_before_it_is_sent(strict: Service, user: httpx.Client) -> None:
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=20) as link:
+        link.sendall(post("/jobs", user.headers["X-API-Key"], 1 << 62, b"", "text/csv"))
+        assert link.recv(12) == b"HTTP/1.1 413"
+
+
 def test_a_body_that_is_longer_than_it_says(strict: Service, user: httpx.Client) -> None:
     before, body = rows(strict), json.dumps(HOUSE).encode()
     answer = said(strict, post("/predict", user.headers["X-API-Key"], len(body), body + b"}} and more\r\n\r\n"))
