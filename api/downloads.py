@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
-OF_A_USER, AT_ONCE = 4, 32  # each with up to 25 MB
+OF_A_USER, AT_ONCE = 8, 32  # each with up to 25 MB
 
 
 class Downloads:
