@@ -17,7 +17,7 @@ install: $(INSTALLED)  ## the virtual environment .venv with everything, from th
 $(INSTALLED): requirements.lock pyproject.toml client/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Scoreline needs Python 3.11 or newer, this is %d.%d: try make PYTHON=python3.11" % sys.version_info[:2])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
-	@echo "installing into .venv, about a minute the first time"
+	@echo "installing into .venv, a minute or two the first time"
 	@$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes --only-binary=:all: -r requirements.lock
 	@$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --no-build-isolation -e . -e ./client
 	@touch $@

@@ -1,7 +1,7 @@
 """Jobs as their owner sees them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
@@ -18,6 +18,7 @@ from api.openapi_headers import Documented, referred, with_headers
 from api.parameters import header_parameter
 from api.problems import documented
 from api.state import Shared, State
+from api.streams import Held
 from api.waiting import updated
 from shared import jobs, lookup, metrics, queue
 from shared.db import after_commit, transaction
@@ -159,15 +160,16 @@ async def follow_job(job_id: Id, request: Request, caller: Calling, state: Share
     seen = request.headers.get("last-event-id", "")
     if row.finished and seen == str(row.revision):
         return Response(status_code=204)  # tells a browser not to come again
-    return StreamingResponse(
-        changes(state, caller.user_id, wanted, seen),
+    return Held(
+        changes(state, wanted, seen),
+        state.streams.one(caller.user_id),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store"},
     )
 
 
-async def changes(state: State, user: int, job: UUID, seen: str) -> AsyncIterator[bytes]:
-    with state.streams.one(user), state.waiting.on(job) as watch:
+async def changes(state: State, job: UUID, seen: str) -> AsyncGenerator[bytes]:
+    with state.waiting.on(job) as watch:
         row = await state.read(job)
         while row is not None:
             if str(row.revision) != seen:

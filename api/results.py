@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from itertools import accumulate
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -25,6 +25,7 @@ from api.openapi_headers import with_headers
 from api.problems import documented
 from api.spreadsheets import harmless
 from api.state import Shared, State
+from api.streams import Held
 from api.waiting import LOOK_SECONDS, Watch
 from shared import lookup
 from shared.db import transaction
@@ -47,6 +48,8 @@ FILES = with_headers(
 OF_FILES: dict[str, Any] = {"response_class": StreamingResponse, "responses": documented(NotFound) | FILES}
 ENDED = {"canceled": "canceled before it was scored", "expired": "expired before it was scored"}
 NOTHING = SliceRow(0, 0, "succeeded", None, None, None, [])
+
+PIECE = 1 << 18  # of which the last is kept while the next slices have to wait
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +81,8 @@ async def read_results(
         found = result_table(row, part, bool(include), WRITERS[form].keeps_json)
         return found if raw or form != "csv" else harmless(found, row.signature.outputs if row.signature else ())
 
-    return answered(request, row, form, "results", written(parts(state, row, what, follow), form, table))
+    held = state.streams.one(caller.user_id) if follow else nullcontext()
+    return answered(request, row, form, "results", written(parts(state, row, what, follow), form, table), held)
 
 
 @router.get("/errors", **OF_FILES)
@@ -94,19 +98,27 @@ async def read_errors(
     def table(part: SliceRow) -> Any:
         return error_table(part) if raw or form != "csv" else harmless(error_table(part))
 
-    return answered(request, row, form, "errors", written(parts(state, row, lookup.ERRORS, False), form, table))
+    content = written(parts(state, row, lookup.ERRORS, False), form, table)
+    return answered(request, row, form, "errors", content, nullcontext())
 
 
-def answered(request: Request, row: JobRow, form: Format, kind: str, content: AsyncIterator[bytes]) -> Response:
+def answered(
+    request: Request,
+    row: JobRow,
+    form: Format,
+    kind: str,
+    content: AsyncGenerator[bytes],
+    held: AbstractContextManager[None],
+) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{kind}-{row.id}.{form}"'}
     if request.method == "GET":
-        return Download(content, headers=headers, media_type=TYPES[form])
+        return Download(content, held, headers=headers, media_type=TYPES[form])
     answer = Response(headers=headers, media_type=TYPES[form])
     del answer.headers["content-length"]  # which is not 0, nor known
     return answer
 
 
-class Download(StreamingResponse):
+class Download(Held):
     """Breaks off where the content does: without its last chunk a client knows that it does not have all."""
 
     async def stream_response(self, send: Send) -> None:
@@ -116,23 +128,27 @@ class Download(StreamingResponse):
             log.warning("a download was broken off: %s", error.detail)  # the server closes the connection
 
 
-async def parts(state: State, row: JobRow, what: TextClause, follow: bool) -> AsyncIterator[list[SliceRow]]:
+async def parts(state: State, row: JobRow, what: TextClause, follow: bool) -> AsyncGenerator[list[SliceRow]]:
     """A few settled slices at a time, each time in a transaction of its own, so that a slow reader holds nothing.
 
     NotFound when the job was deleted meanwhile.
     """
     read = 0
-    with state.streams.one(row.user_id) if follow else nullcontext(), state.waiting.on(row.id) as watch:
+    with state.waiting.on(row.id) as watch:
         while read < row.total:
-            if found := await asyncio.to_thread(settled, row.id, what, read, follow):
-                yield found
-                read = found[-1].first + found[-1].size
-            elif await state.read(row.id) is None:
+            begin = read
+            async with state.downloads.place(row.user_id):
+                if found := await asyncio.to_thread(settled, row.id, what, begin, follow):
+                    read = found[-1].first + found[-1].size
+                    yield found
+                del found  # whoever waits for a turn holds nothing
+            if read > begin:
+                continue
+            if await state.read(row.id) is None:
                 raise parameters.no_such_job(row.id)
-            elif follow:
-                await changed(watch)
-            else:
+            if not follow:
                 return
+            await changed(watch)
 
 
 def settled(job: UUID, what: TextClause, begin: int, gapless: bool) -> list[SliceRow]:
@@ -154,16 +170,23 @@ async def changed(watch: Watch) -> None:
         pass
 
 
-async def written(slices: AsyncIterator[list[SliceRow]], form: Format, table: Table) -> AsyncIterator[bytes]:
-    """The file, made in threads: with a thousand columns even its first line takes a while."""
+async def written(slices: AsyncGenerator[list[SliceRow]], form: Format, table: Table) -> AsyncGenerator[bytes]:
+    """The file in small pieces, made in threads: with a thousand columns even its first line takes a while."""
     writer = await asyncio.to_thread(lambda: WRITERS[form](table(NOTHING)))
 
     def write(several: list[SliceRow]) -> bytes:
         return b"".join(writer.write(table(part)) for part in several)
 
-    async for several in slices:
-        yield await asyncio.to_thread(write, several)
+    async with aclosing(slices):
+        async for several in slices:
+            for piece in cut(await asyncio.to_thread(write, several)):
+                yield piece
+            del several
     yield await asyncio.to_thread(writer.end)
+
+
+def cut(content: bytes) -> Iterator[bytes]:
+    return (content[begin : begin + PIECE] for begin in range(0, len(content), PIECE))
 
 
 def result_table(row: JobRow, part: SliceRow, with_inputs: bool, keeps_json: bool) -> Any:

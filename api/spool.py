@@ -68,7 +68,9 @@ async def spooled(request: Request, state: State) -> Upload:
     """The whole file, as it is to be read: unpacked when it came as gzip, no longer than the limit either way."""
     written, _ = typed(request.headers.get("content-type", ""))
     length = request.headers.get("content-length", "")
-    require_room(int(length) if length.isdecimal() else 0)
+    size = int(length) if length.isdecimal() else 0
+    require_size(size, settings().job_bytes)
+    require_room(size)
     with no_room():
         file, kind = await (from_form(request) if written == FORM else from_body(request))
     try:
@@ -162,10 +164,14 @@ async def counted(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > limit:
-            raise TooLarge(f"a body of this type may have at most {limit:,} bytes; split the file")
+        require_size(size, limit)
         require_room()
         yield chunk
+
+
+def require_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise TooLarge(f"a body of this type may have at most {limit:,} bytes; split the file")
 
 
 def require_room(size: int = 0) -> None:

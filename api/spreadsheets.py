@@ -9,8 +9,8 @@ from pyarrow import types
 
 from api.cells import flattened, whole
 
-# What begins a formula, also in its wide forms, behind blanks and quotes, which some spreadsheets skip.
-FORMULA = r"""^([\s\x00"'\x{a0}\x{feff}]*[=+\-@＝＋－＠]|[\t\r\n])"""  # noqa: RUF001
+# What begins a formula, also in its wide and small forms, behind blanks and quotes, which some spreadsheets skip.
+FORMULA = r"""^([\x00-\x20\x{85}"'\p{Z}\p{Cf}]*[=+\-@＝＋－＠﹦﹢﹣﹫]|[\t\r\n])"""  # noqa: RUF001
 # -12.5 and +1,5e3 compute nothing, and a longitude with an apostrophe would be no number any more.
 NUMBER = r"^\s*[+-]?[0-9.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)?\s*$"
 

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 
 from api.accept import Accepted, Asked, accept
 from api.callers import Callers
+from api.downloads import Downloads
 from api.gauges import Queue, look
 from api.limits import Limits
 from api.streams import Streams
@@ -35,6 +36,7 @@ class State:
         self.callers = Callers()
         self.limits = Limits()
         self.streams = Streams()
+        self.downloads = Downloads()
         self.accept: Together[Asked, Accepted] = Together(lambda asked: accept(asked, self.hints))
         self.read: Together[UUID, JobRow | None] = Together(read)
         # Two at a time: a file may take minutes, and the threads that all else needs are six on two cores.

@@ -1,8 +1,12 @@
 """Event streams that are open, which are not to be more than this process can hold."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager
+from typing import Any
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from shared.errors import TooManyStreams
 from shared.settings import settings
@@ -39,3 +43,16 @@ class Streams:
             self.open[user] -= 1
             if not self.open[user]:
                 del self.open[user]
+
+
+class Held(StreamingResponse):
+    """Holds its place from the moment that there was room for it: nothing else runs between that and the first step."""
+
+    def __init__(self, content: AsyncGenerator[bytes], held: AbstractContextManager[None], **given: Any) -> None:
+        super().__init__(content, **given)
+        self.content, self.held = content, held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self.held:
+            async with aclosing(self.content):
+                await super().__call__(scope, receive, send)

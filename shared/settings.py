@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(
         30, gt=0, description="how long a body may be silent on its way, and a head take, before the connection ends"
     )
+    read_seconds: float = Field(
+        300, gt=0, description="how long who reads an answer may take nothing of it before the connection ends"
+    )
     head_bytes: int = Field(
         64 << 10, ge=1024, description="the longest head of a request: its address and all of its headers"
     )

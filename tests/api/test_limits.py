@@ -1,6 +1,7 @@
 """Limits of users and of all together, over two API processes whose wire to Redis can be cut, without a worker."""
 
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -209,6 +210,22 @@ def test_open_event_streams(someone: Someone) -> None:
         assert follow(1, "events").status_code == 200
         assert_refused(follow(1, "results"), "too_many_streams", "all users together have 3")
     eventually(lambda: is_open(users[0], jobs[0]["events"]))
+
+
+def test_event_streams_that_are_opened_at_the_same_moment(pair: tuple[Service, Service], someone: Someone) -> None:
+    user = someone()
+    address = submit(user).json()["urls"]["results"] + "?follow=true"
+    with ExitStack() as links:
+        opened = [links.enter_context(asked(pair[0], user, address)) for _ in range(12)]
+        statuses = [link.recv(12)[-3:] for link in opened]
+    assert sorted(statuses) == [b"200"] * 2 + [b"429"] * 10
+
+
+def asked(service: Service, user: httpx.Client, address: str) -> socket.socket:
+    """A connection with a request in it, whose answer nobody has read yet."""
+    link = socket.create_connection(("127.0.0.1", service.port), timeout=20)
+    link.sendall(f"GET {address} HTTP/1.1\r\nHost: x\r\nX-API-Key: {user.headers['X-API-Key']}\r\n\r\n".encode())
+    return link
 
 
 def is_open(client: httpx.Client, address: str) -> bool:

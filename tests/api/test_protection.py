@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def strict(
     trained: tuple[str, Path], running: tuple[Postgres, Valkey], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
     env = {"DATABASE_URL": copy_database(trained[0]), "REDIS_URL": redis_url(running[1], 5)}
-    env |= {"MODELS_URL": str(trained[1]), "STALL_SECONDS": "0.5", "HEAD_BYTES": str(HEAD_BYTES)}
+    env |= {"MODELS_URL": str(trained[1]), "STALL_SECONDS": "0.5", "READ_SECONDS": "0.5", "HEAD_BYTES": str(HEAD_BYTES)}
     env |= {"CORS_ORIGINS": OURS, "LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG"}
     service = Service(env, tmp_path_factory.mktemp("strict"))
     service.start("api")
@@ -81,6 +82,32 @@ def test_a_head_that_is_too_large(strict: Service, head: bytes) -> None:
     assert_refused(said(strict, head), 431, "head_too_large")
 
 
+@pytest.mark.parametrize(
+    "more", [b"0\r\n" + b"A: b\r\n" * HEAD_BYTES, b"0\r\nA: " + b"b" * 20 * HEAD_BYTES, b"2;" + b"c" * 2**20]
+)
+def test_what_stands_between_and_behind_the_parts_of_a_body_ends_somewhere(strict: Service, more: bytes) -> None:
+    """Also of who has no key, and has had an answer."""
+    start = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
+    refused = pytest.raises((ConnectionError, TimeoutError))
+    with refused, socket.create_connection(("127.0.0.1", strict.port), timeout=20) as link:
+        link.sendall(start)
+        for _ in range(20):
+            link.sendall(more)
+            time.sleep(0.01)  # for the refusal to come back
+
+
+def test_a_body_behind_an_offer_to_speak_something_else_is_no_second_request(
+    strict: Service, user: httpx.Client
+) -> None:
+    """Java's client and `curl --http2` make one."""
+    body, key = json.dumps(HOUSE).encode(), user.headers["X-API-Key"]
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\nHost:"
+    head, _, _ = post("/predict", key, len(body), b"").replace(b"Host:", offer).partition(b"\r\n\r\n")
+    last = b"\r\n\r\nGET /ping HTTP/1.1\r\nConnection: close\r\n\r\n"
+    assert said(strict, head + b"\r\n\r\n", body, last[4:]).count(b"HTTP/1.1 202 ") == 1
+    assert said(strict, head + b"\r\n\r\n" + body + last[4:]).endswith(b"pong")
+
+
 @pytest.mark.parametrize("start", [b"", b"GET /ping HTT", b"GET /ping HTTP/1.1\r\nHost: x\r\nA:"])
 def test_a_head_that_does_not_come(strict: Service, start: bytes) -> None:
     assert_refused(said(strict, start), 408, "stalled")
@@ -105,6 +132,39 @@ def test_a_body_that_stalls(strict: Service, user: httpx.Client, path: str, kind
     before = rows(strict)
     assert_refused(said(strict, post(path, user.headers["X-API-Key"], len(start) + 1, start, kind)), 408, "stalled")
     assert rows(strict) == before
+
+
+def test_an_answer_that_nobody_reads_is_not_kept(strict: Service) -> None:
+    before = open_connections(strict)
+    with socket.socket() as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.settimeout(20)
+        link.connect(("127.0.0.1", strict.port))
+        link.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20)  # 1.4 MB each
+        eventually(lambda: open_connections(strict) > before)
+        eventually(lambda: open_connections(strict) == before)
+
+
+def open_connections(service: Service) -> int:
+    """Of clients of the API."""
+    import psutil
+
+    found = psutil.Process(service.processes["api"].pid).net_connections()
+    return sum(one.status == "ESTABLISHED" and one.laddr.port == service.port for one in found)
+
+
+def test_a_body_that_goes_on_after_its_answer_is_not_read_for_ever(strict: Service) -> None:
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=20) as link:
+        link.sendall(post("/predict", SECRET, 1 << 30, b""))
+        assert link.recv(12) == b"HTTP/1.1 401"
+        with pytest.raises(ConnectionError):
+            eventually(lambda: link.send(b" ") == 0)
+
+
+def test_a_file_that_says_it_is_too_large_is_refused_before_it_is_sent(strict: Service, user: httpx.Client) -> None:
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=20) as link:
+        link.sendall(post("/jobs", user.headers["X-API-Key"], 1 << 62, b"", "text/csv"))
+        assert link.recv(12) == b"HTTP/1.1 413"
 
 
 def test_a_body_that_is_longer_than_it_says(strict: Service, user: httpx.Client) -> None:
