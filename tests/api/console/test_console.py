@@ -42,6 +42,10 @@ def test_the_page_and_its_files_need_no_key_and_name_their_policy(service: Servi
         file = httpx.get(service.url + path)
         assert (file.status_code, file.headers["content-security-policy"]) == (200, policy)
         assert httpx.get(service.url + path, headers={"If-None-Match": file.headers["etag"]}).status_code == 304
+        for part in ("bytes=0-1", "bytes=0-1,4-5", "bytes=999999-", "*"):  # what is asked for in parts comes whole
+            whole = httpx.get(service.url + path, headers={"Range": part})
+            assert (whole.status_code, whole.content) == (200, file.content)
+    assert httpx.get(service.url, headers={"Range": "*"}).status_code == 200
     missing = httpx.get(f"{service.url}/console/../main.py")
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
 
