@@ -109,7 +109,7 @@ def test_a_file_that_is_neither_csv_nor_parquet(tmp_path: Path, content: bytes) 
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match="No such file"):
+    with pytest.raises(Invalid, match="there is no file"):
         housing.load(str(tmp_path / "nowhere.csv"))
     with pytest.raises(Invalid, match="directory"):
         housing.load(str(tmp_path))
