@@ -46,7 +46,8 @@ def pair(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Service, Service]]:
     """Two API processes with tight limits; to the other one every disk seems full."""
-    redis = redis_url(running[1], 4).replace(f":{running[1].port}/", f":{wire.port}/")
+    # A number that no other test has: limits are counted there by the ids of users, which begin anew in each database.
+    redis = redis_url(running[1], 9).replace(f":{running[1].port}/", f":{wire.port}/")
     env = {"DATABASE_URL": copy_database(trained[0]), "REDIS_URL": redis, "MODELS_URL": str(trained[1]), **LIMITS}
     both = (
         Service(env, tmp_path_factory.mktemp("one")),
