@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from shared.errors import DatabaseAway
+
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 MOST = 256
@@ -49,6 +51,8 @@ class Together(Generic[Asked, Answer]):
     def answers(self, asked: list[Asked]) -> Sequence[Answer | Exception]:
         try:
             return self.work(asked)
+        except DatabaseAway as error:  # for all: asking a silent database 256 times would take minutes
+            return [error] * len(asked)
         except Exception as error:
             if len(asked) == 1:
                 return [error]
