@@ -231,6 +231,19 @@ def serving(postgres: str, redis: str, models: Path, folder: Path, **settings: s
                 service.stop(name)
 
 
+@contextmanager
+def serving_alone(postgres: str, redis: str, models: Path, folder: Path, **settings: str) -> Iterator[Service]:
+    """An API, and nobody who works."""
+    addresses = {"DATABASE_URL": postgres, "REDIS_URL": redis, "MODELS_URL": str(models)}
+    service = Service(addresses | settings, folder)
+    service.start("api")
+    try:
+        eventually(service.is_live)
+        yield service
+    finally:
+        service.stop("api")
+
+
 def eventually(true: Callable[[], object], seconds: float = 30) -> None:
     """Returns once it is true; a minute is a failure, however slow the machine."""
     deadline = time.monotonic() + seconds

@@ -18,7 +18,7 @@ from shared import db, jobs, users
 from shared.jobs import NewJob
 from shared.tables import Lane
 from tests.api.test_predict import WAIT, assert_problem
-from tests.conftest import Service, copy_database, eventually, redis_url
+from tests.conftest import Service, copy_database, eventually, redis_url, serving_alone
 from tests.shared.test_jobs import make_version
 
 House = dict[str, Any]
@@ -148,14 +148,8 @@ def age(session: Session) -> None:
 @pytest.fixture
 def api(trained: tuple[str, Path], running: tuple[Postgres, Valkey], tmp_path: Path) -> Iterator[Service]:
     """An API on a database of its own, and no worker."""
-    settings = {"DATABASE_URL": copy_database(trained[0]), "REDIS_URL": redis_url(running[1], 3)}
-    service = Service({**settings, "MODELS_URL": str(trained[1])}, tmp_path)
-    service.start("api")
-    try:
-        eventually(service.is_live)
+    with serving_alone(copy_database(trained[0]), redis_url(running[1], 3), trained[1], tmp_path) as service:
         yield service
-    finally:
-        service.stop("api")
 
 
 def open_to(service: Service, *statements: str) -> None:

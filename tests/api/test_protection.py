@@ -13,7 +13,7 @@ import pytest
 from cli.servers import Postgres, Valkey
 from tests.api.test_bulk import CSV, file, line
 from tests.api.test_predict import assert_problem, rows
-from tests.conftest import HOUSE, Service, copy_database, eventually, redis_url
+from tests.conftest import HOUSE, Service, copy_database, eventually, redis_url, serving_alone
 
 HEAD_BYTES = 8192
 OURS = "https://ours.example"
@@ -26,16 +26,11 @@ FORGED = "\r\nCRITICAL audit: user.create by admin"
 def strict(
     trained: tuple[str, Path], running: tuple[Postgres, Valkey], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    env = {"DATABASE_URL": copy_database(trained[0]), "REDIS_URL": redis_url(running[1], 5)}
-    env |= {"MODELS_URL": str(trained[1]), "STALL_SECONDS": "0.5", "READ_SECONDS": "0.5", "HEAD_BYTES": str(HEAD_BYTES)}
-    env |= {"CORS_ORIGINS": OURS, "LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG"}
-    service = Service(env, tmp_path_factory.mktemp("strict"))
-    service.start("api")
-    try:
-        eventually(service.is_live)
+    settings = {"STALL_SECONDS": "0.5", "READ_SECONDS": "0.5", "HEAD_BYTES": str(HEAD_BYTES)}
+    settings |= {"CORS_ORIGINS": OURS, "LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG"}
+    url, folder = copy_database(trained[0]), tmp_path_factory.mktemp("strict")
+    with serving_alone(url, redis_url(running[1], 5), trained[1], folder, **settings) as service:
         yield service
-    finally:
-        service.stop("api")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from cli.servers import Postgres, Valkey, free_port
 from tests.client.conftest import run
-from tests.conftest import HOUSE, Service, copy_database, eventually, redis_url
+from tests.conftest import HOUSE, Service, copy_database, redis_url, serving_alone
 
 Env = dict[str, str]
 
@@ -43,14 +43,9 @@ def alone(
     trained: tuple[str, Path], running: tuple[Postgres, Valkey], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
     """Of whose worker nothing is there."""
-    addresses = {"DATABASE_URL": copy_database(trained[0]), "REDIS_URL": redis_url(running[1], 8)}
-    service = Service(addresses | {"MODELS_URL": str(trained[1])}, tmp_path_factory.mktemp("alone"))
-    service.start("api")
-    try:
-        eventually(service.is_live)
+    url, folder = copy_database(trained[0]), tmp_path_factory.mktemp("alone")
+    with serving_alone(url, redis_url(running[1], 8), trained[1], folder) as service:
         yield service
-    finally:
-        service.stop("api")
 
 
 @pytest.fixture
