@@ -5,17 +5,20 @@ an event loop, and `blocking` runs them to their end on the spot, also where a l
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import wraps
+from threading import Event, Thread
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from scoreline.answers import Answer
+from scoreline.errors import ScorelineError
 from scoreline.uploads import Upload
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
 FINE = (200, 201, 202, 204)
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -92,3 +95,22 @@ async def next_of(items: AsyncGenerator[Found, None]) -> Found:
 
 async def ended(items: AsyncGenerator[Any, None]) -> None:
     await items.aclose()
+
+
+@contextmanager
+def looking(look: Callable[[], object]) -> Iterator[None]:
+    """Has a thread look again and again while something else is done."""
+    ended = Event()
+
+    def again() -> None:
+        while not ended.wait(LOOK_SECONDS):
+            with suppress(ScorelineError, RuntimeError):  # whoever waits will say it; a closed client
+                look()
+
+    thread = Thread(target=again, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(LOOK_SECONDS)

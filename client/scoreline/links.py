@@ -4,17 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from threading import Event, Thread
 from typing import Any
 
 import httpx
 
 from scoreline.answers import Answer, json_of, problem_of
 from scoreline.errors import ScorelineError, Unreachable, Unusable
-from scoreline.link import Found, Request, finished
+from scoreline.link import LOOK_SECONDS, Found, Request, finished, looking
 
 SILENT_SECONDS = 120  # between two slices of a job that is followed; then it is asked for again
-LOOK_SECONDS = 0.5
 UNSENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -72,20 +70,8 @@ class Blocking(Reach):
 
     @asynccontextmanager
     async def beside(self, look: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
-        ended = Event()
-
-        def looking() -> None:
-            while not ended.wait(LOOK_SECONDS):
-                with suppress(ScorelineError, RuntimeError):  # whoever waits will say it; a closed client
-                    finished(awaited(look))
-
-        thread = Thread(target=looking, daemon=True)
-        thread.start()
-        try:
+        with looking(lambda: finished(awaited(look))):
             yield
-        finally:
-            ended.set()
-            thread.join(LOOK_SECONDS)
 
 
 class Concurrent(Reach):
@@ -117,13 +103,13 @@ class Concurrent(Reach):
 
     @asynccontextmanager
     async def beside(self, look: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
-        async def looking() -> None:
+        async def again() -> None:
             while True:
                 await asyncio.sleep(LOOK_SECONDS)
                 with suppress(ScorelineError):  # whoever waits will say it
                     await look()
 
-        task = asyncio.create_task(looking())
+        task = asyncio.create_task(again())
         try:
             yield
         finally:

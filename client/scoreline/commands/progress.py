@@ -3,8 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from threading import Event, Thread
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 import click
@@ -12,12 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from scoreline.errors import ScorelineError
 from scoreline.job import Job
 from scoreline.jobs import glance
-from scoreline.link import finished
+from scoreline.link import finished, looking
 
-LOOK_SECONDS = 0.5
 LINE_SECONDS = 5.0
 MEGABYTE = 1e6
 
@@ -88,21 +85,9 @@ def bar() -> Iterator[Display]:
 @contextmanager
 def watched(job: Job, shown: Display) -> Iterator[None]:
     """Shows how far the job is while something else is done."""
-    ended = Event()
-
-    def look() -> None:
-        shown.scored(job)
-        while not ended.wait(LOOK_SECONDS):
-            with suppress(ScorelineError, RuntimeError):  # whoever waits for the results will say it; a closed client
-                shown.scored(finished(glance(job)))
-
-    thread = Thread(target=look, daemon=True)
-    thread.start()
-    try:
+    shown.scored(job)
+    with looking(lambda: shown.scored(finished(glance(job)))):
         yield
-    finally:
-        ended.set()
-        thread.join(LOOK_SECONDS)
 
 
 def stage(job: Job) -> str:
